@@ -1,0 +1,201 @@
+"""The Dapr programs: an installed Dapr when there is a fitting one, else built once per user from the Go modules."""
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnify_local import paths
+from omnify_local.errors import LocalError
+from omnify_local.processes import tail
+
+DAPR_VERSION = "1.18.2"
+CLI_VERSION = "1.12.0"
+_OLDEST = (1, 16)
+_GO = (1, 26)
+_NAMES = ("daprd", "placement", "scheduler")
+
+
+@dataclass(frozen=True)
+class Dapr:
+    """Paths of the programs; `runtime_path` is what the CLI finds `<runtime_path>/.dapr/bin/daprd` under."""
+
+    daprd: Path
+    placement: Path
+    scheduler: Path
+    cli: Path
+    runtime_path: Path
+    installed: bool
+
+
+def _version(program: Path) -> tuple[int, ...] | None:
+    """Version a program names, or None when it cannot be run or names none."""
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"(\d+)\.(\d+)\.(\d+)", answer.stdout)
+    return tuple(map(int, found.groups())) if found else None
+
+
+def _installed() -> Dapr | None:
+    """A Dapr made by `dapr init`: the CLI on PATH and all programs in ~/.dapr/bin, of version 1.16 or newer."""
+    cli, home = shutil.which("dapr"), Path.home()
+    programs = {name: home / ".dapr" / "bin" / name for name in _NAMES}
+    if cli is None or not all(os.access(program, os.X_OK) for program in programs.values()):
+        return None
+    version = _version(programs["daprd"])
+    if version is None or version[:2] < _OLDEST:
+        return None
+    return Dapr(**programs, cli=Path(cli), runtime_path=home, installed=True)
+
+
+def _cached(folder: Path) -> Dapr:
+    programs = {name: folder / name for name in _NAMES}
+    cli = shutil.which("dapr")
+    return Dapr(**programs, cli=Path(cli) if cli else folder / "dapr", runtime_path=folder, installed=False)
+
+
+@functools.cache
+def dapr() -> Dapr:
+    """The programs to use, built first when this user has none yet. LocalError says what is missing."""
+    if installed := _installed():
+        return installed
+    folder = paths.cache() / "dapr" / DAPR_VERSION
+    if not _complete(folder):
+        _build_once(folder)
+    _link_for_cli(folder)
+    return _cached(folder)
+
+
+def _complete(folder: Path) -> bool:
+    return all(os.access(folder / name, os.X_OK) for name in (*_NAMES, "sentry", "dapr"))
+
+
+def _link_for_cli(folder: Path) -> None:
+    """The CLI looks for daprd at `<runtime path>/.dapr/bin/daprd`."""
+    target = folder / ".dapr" / "bin" / "daprd"
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        target.symlink_to(folder / "daprd")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a file lock: two clones that build or download at once take turns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build_once(folder: Path) -> None:
+    _require_go()
+    with locked(folder.parent / f".{DAPR_VERSION}.lock"):
+        if _complete(folder):
+            return
+        with tempfile.TemporaryDirectory(prefix="omnify-dapr-", ignore_cleanup_errors=True) as scratch:
+            _build(folder, Path(scratch))
+
+
+def _require_go() -> None:
+    program = shutil.which("go")
+    hint = f"install Go {_GO[0]}.{_GO[1]} or newer, or install Dapr 1.16 or newer and run `dapr init`"
+    if program is None:
+        raise LocalError(f"Dapr has to be built and there is no Go: {hint}")
+    answer = subprocess.run([program, "version"], capture_output=True, text=True, check=False)
+    found = re.search(r"go(\d+)\.(\d+)", answer.stdout)
+    if found is None or tuple(map(int, found.groups())) < _GO:
+        raise LocalError(f"Dapr has to be built and this Go is too old ({answer.stdout.strip()}): {hint}")
+
+
+def _build(folder: Path, scratch: Path) -> None:
+    """Build everything in throw-away caches (several GB), then put the result (0.4 GB) in place by one rename."""
+    print(f"Building Dapr {DAPR_VERSION} once for this user, into {folder} (5 to 15 minutes)", flush=True)
+    result = scratch / "result"
+    result.mkdir()
+    runtime = _download("github.com/dapr/dapr", DAPR_VERSION, scratch)
+    flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPR_VERSION}"
+    _compile(runtime, "daprd", "./cmd/daprd", flags, scratch, tags="allcomponents")
+    for name in ("placement", "scheduler", "sentry"):
+        _compile(runtime, name, f"./cmd/{name}", flags, scratch)
+    cli = _download("github.com/dapr/cli", CLI_VERSION, scratch)
+    _compile(cli, "dapr", ".", f"-s -w -X main.version={CLI_VERSION}", scratch)
+    # The scratch folder may be on another file system, and only a rename within one is a single step.
+    staged = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(staged, ignore_errors=True)
+    shutil.copytree(result, staged)
+    shutil.rmtree(folder, ignore_errors=True)
+    staged.rename(folder)
+
+
+def _go_environment(scratch: Path) -> dict[str, str]:
+    # Without -modcacherw the module cache is read-only and could not be thrown away.
+    return {
+        **os.environ,
+        "GOMODCACHE": str(scratch / "modules"),
+        "GOCACHE": str(scratch / "build"),
+        "GOFLAGS": "-modcacherw -buildvcs=false",
+        "GOWORK": "off",
+        "CGO_ENABLED": "0",
+    }
+
+
+def _download(module: str, version: str, scratch: Path) -> Path:
+    print(f"  {module} {version}: download", flush=True)
+    answer = subprocess.run(
+        ["go", "mod", "download", "-json", f"{module}@v{version}"],
+        cwd=scratch,
+        env=_go_environment(scratch),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    described = json.loads(answer.stdout) if answer.stdout.startswith("{") else {}
+    if answer.returncode or "Dir" not in described:
+        reason = described.get("Error") or answer.stderr.strip().splitlines()[-1:]
+        raise LocalError(f"{module} {version} could not be downloaded ({reason}): is the Go module proxy reachable?")
+    return Path(described["Dir"])
+
+
+def _compile(source: Path, name: str, package: str, flags: str, scratch: Path, tags: str = "") -> None:
+    command = ["go", "build", "-C", str(source), "-trimpath", "-ldflags", flags, "-tags", tags]
+    command += ["-o", str(scratch / "result" / name), package]
+    log = scratch / f"{name}.log"
+    started = time.monotonic()
+    with log.open("wb") as output:
+        child = subprocess.Popen(command, env=_go_environment(scratch), stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _show_progress(child, name, started)
+        finally:
+            child.kill()
+            child.wait()
+    if child.returncode:
+        kept = Path(tempfile.gettempdir()) / f"omnify-build-{name}.log"
+        shutil.copy(log, kept)
+        raise LocalError(f"{name} could not be built; log: {kept}, its last line: {tail(log, 1)}")
+
+
+def _show_progress(child: subprocess.Popen[bytes], name: str, started: float) -> None:
+    """One line that grows on a terminal, one line every half minute elsewhere."""
+    lively = sys.stdout.isatty()
+    while True:
+        try:
+            child.wait(1 if lively else 30)
+        except subprocess.TimeoutExpired:
+            print(f"  {name}: {time.monotonic() - started:4.0f} s", end="\r" if lively else "\n", flush=True)
+        else:
+            print(f"  {name}: built in {time.monotonic() - started:.0f} s", flush=True)
+            return

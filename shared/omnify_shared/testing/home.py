@@ -1,0 +1,102 @@
+"""A temporary home: the folder daprd runs in, with its secrets, its data and its own copy of a component set."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omnify_local import paths, secrets
+from omnify_local.secrets import TOKENS
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ExtraApp:
+    """An app-id of a test that joins a set: it may use every component, and the topics named here."""
+
+    app_id: str
+    publishes: tuple[str, ...] = ()
+    subscribes: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+class Home:
+    """`path` is the working directory of daprd; `components` the copy of the set that tests may change."""
+
+    def __init__(self, path: Path, set_name: str, infrastructure: Mapping[str, str], extra: Iterable[ExtraApp] = ()) -> None:
+        """Make the folder. `infrastructure` overrides single entries of the default addresses (`redis-host`, …)."""
+        self.path, self.set_name = path, set_name
+        self.components = path / "components"
+        shutil.copytree(paths.repository() / "components" / set_name, self.components)
+        secrets.ensure(path, {**secrets.default_infrastructure(), **infrastructure})
+        tokens = secrets.read(path, TOKENS)
+        self.dapr_api_token, self.app_api_token = tokens["dapr-api-token"], tokens["app-api-token"]
+        for app in extra:
+            self._admit(app)
+
+    @property
+    def configuration(self) -> Path:
+        """The set's Configuration, which daprd takes by path."""
+        return self.components / "configuration.yaml"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of every process of this home."""
+        return self.path / "logs"
+
+    def database(self, app_id: str) -> Path:
+        """SQLite file of an app (set `local`)."""
+        return self.path / ".omnify" / "data" / f"{app_id}.db"
+
+    def resources(self, file: str) -> list[Resource]:
+        """The documents of one file of the set."""
+        return [item for item in yaml.safe_load_all((self.components / file).read_text()) if item]
+
+    def rewrite(self, file: str, resources: Iterable[Resource]) -> None:
+        """Replace one file of the set (before a sidecar starts: hot reload is off)."""
+        (self.components / file).write_text(yaml.safe_dump_all(list(resources), sort_keys=False))
+
+    def set_metadata(self, component: str, **values: str) -> None:
+        """Set metadata fields of a component, for example `set_metadata("statestore", databaseName="x")`."""
+        for file in self.components.glob("*.yaml"):
+            documents = self.resources(file.name)
+            for document in documents:
+                if document["kind"] == "Component" and document["metadata"]["name"] == component:
+                    fields = document["spec"]["metadata"]
+                    fields[:] = [item for item in fields if item["name"] not in values]
+                    fields.extend({"name": name, "value": value} for name, value in values.items())
+            self.rewrite(file.name, documents)
+
+    def allow_all_apis(self) -> None:
+        """Drop the API allow-list, for tests of what the services themselves don't use."""
+        documents = self.resources("configuration.yaml")
+        documents[0]["spec"].pop("api", None)
+        self.rewrite("configuration.yaml", documents)
+
+    def _admit(self, app: ExtraApp) -> None:
+        for file in sorted(self.components.glob("*.yaml")):
+            documents = self.resources(file.name)
+            for document in documents:
+                if document["kind"] == "Component":
+                    document["scopes"].append(app.app_id)
+                if document["kind"] == "Component" and document["spec"]["type"].startswith("pubsub."):
+                    _admit_topics(document, app)
+                if document["kind"] == "Configuration":
+                    document["spec"]["secrets"]["scopes"][-1]["allowedSecrets"].extend(app.secrets)
+                if document["kind"] == "Resiliency":
+                    apps = document["spec"]["targets"]["apps"]
+                    apps.setdefault(app.app_id, apps["auth"])
+            self.rewrite(file.name, documents)
+        secrets.write(self.path, app.app_id, dict(app.secrets))
+
+
+def _admit_topics(component: Resource, app: ExtraApp) -> None:
+    """Give the app its topics; protected ones stay closed to everybody else."""
+    fields = {item["name"]: item for item in component["spec"]["metadata"]}
+    protected = fields["protectedTopics"]["value"].split(",")
+    fields["protectedTopics"]["value"] = ",".join(dict.fromkeys([*protected, *app.publishes, *app.subscribes]))
+    fields["publishingScopes"]["value"] += f";{app.app_id}={','.join(app.publishes)}"
+    fields["subscriptionScopes"]["value"] += f";{app.app_id}={','.join(app.subscribes)}"

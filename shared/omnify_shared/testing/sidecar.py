@@ -1,0 +1,167 @@
+"""A real daprd for one app, on pinned ports, that a test can stop, kill, suspend and start again."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2 as httpx
+from omnify_local import tools
+from omnify_local.errors import LocalError
+from omnify_local.ports import LOOPBACK, free_port
+from omnify_local.processes import Process
+
+from omnify_shared.testing.home import Home
+
+
+@dataclass(frozen=True)
+class SidecarPorts:
+    """Ports of one daprd; they stay the same over restarts."""
+
+    http: int
+    grpc: int
+    internal: int
+    metrics: int
+
+    @classmethod
+    def free(cls) -> "SidecarPorts":
+        """Four ports below the ephemeral range."""
+        return cls(free_port(), free_port(), free_port(), free_port())
+
+
+class Sidecar:
+    """daprd for `app_id` in `home`. `app_port` None means a sidecar without an app behind it.
+
+    Nothing runs until `start()`, which returns when the sidecar's own APIs and components are up; an app may come later.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        app_id: str,
+        *,
+        app_port: int | None = None,
+        ports: SidecarPorts | None = None,
+        max_body_mib: int = 4,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        self.home, self.app_id, self.app_port = home, app_id, app_port
+        self.ports = ports or SidecarPorts.free()
+        self.max_body_mib, self.options = max_body_mib, options
+        self.process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        """Base address of the HTTP API."""
+        return f"http://{LOOPBACK}:{self.ports.http}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that the HTTP API asks for."""
+        return {"dapr-api-token": self.home.dapr_api_token}
+
+    @property
+    def log(self) -> Path:
+        """Log of daprd over all its starts."""
+        return self.home.logs / f"{self.app_id}.daprd.log"
+
+    @property
+    def app_environment(self) -> dict[str, str]:
+        """What the app beside this sidecar needs in its environment."""
+        return {
+            "DAPR_HTTP_PORT": str(self.ports.http),
+            "DAPR_GRPC_PORT": str(self.ports.grpc),
+            "DAPR_API_TOKEN": self.home.dapr_api_token,
+            "APP_API_TOKEN": self.home.app_api_token,
+            "APP_ID": self.app_id,
+        }
+
+    def start(self, timeout: float = 30) -> "Sidecar":
+        """Start daprd and wait until it is ready; LocalError with the log's tail when it ends or takes too long."""
+        self.process = Process(
+            f"daprd of {self.app_id}", self._command(), log=self.log, cwd=self.home.path, env=self._environment()
+        )
+        try:
+            self.process.wait_until(self.ready, timeout=timeout)
+        except LocalError:
+            self.kill()
+            raise
+        return self
+
+    def ready(self) -> bool:
+        """True when the APIs and components are up (`/v1.0/healthz/outbound`)."""
+        return self._health("outbound")
+
+    def serves_app(self) -> bool:
+        """True when daprd also sees its app (`/v1.0/healthz`); subscriptions start right after."""
+        return self._health("")
+
+    def _health(self, scope: str) -> bool:
+        try:
+            answer = httpx.get(f"{self.url}/v1.0/healthz/{scope}".rstrip("/"), timeout=1)
+        except httpx.HTTPError:
+            return False
+        return answer.is_success
+
+    def wait_for_app(self, timeout: float = 20) -> None:
+        """Wait until daprd sees its app."""
+        assert self.process is not None
+        self.process.wait_until(self.serves_app, timeout=timeout, what="see its app")
+
+    def terminate(self, timeout: float = 15) -> None:
+        """Stop in order: daprd drains and closes its components."""
+        if self.process is not None:
+            self.process.terminate(timeout)
+            self.process = None
+
+    def kill(self) -> None:
+        """End daprd at once, as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+    def suspend(self) -> None:
+        """Freeze daprd: connections stay open, nothing is answered."""
+        assert self.process is not None
+        self.process.suspend()
+
+    def resume(self) -> None:
+        """Let a frozen daprd go on."""
+        assert self.process is not None
+        self.process.resume()
+
+    def __enter__(self) -> "Sidecar":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.terminate()
+
+    def _environment(self) -> Mapping[str, str]:
+        return {
+            "DAPR_API_TOKEN": self.home.dapr_api_token,
+            "APP_API_TOKEN": self.home.app_api_token,
+            "DAPR_HOST_IP": LOOPBACK,
+            "GOMEMLIMIT": os.environ.get("GOMEMLIMIT", "400MiB"),
+        }
+
+    def _command(self) -> list[str]:
+        flags = {
+            "app-id": self.app_id,
+            "resources-path": str(self.home.components),
+            "config": str(self.home.configuration),
+            "dapr-listen-addresses": LOOPBACK,
+            "dapr-http-port": str(self.ports.http),
+            "dapr-grpc-port": str(self.ports.grpc),
+            "dapr-internal-grpc-listen-address": LOOPBACK,
+            "dapr-internal-grpc-port": str(self.ports.internal),
+            "metrics-listen-address": LOOPBACK,
+            "metrics-port": str(self.ports.metrics),
+            "max-body-size": f"{self.max_body_mib}Mi",
+            "app-health-check-path": "/health/live",
+            "app-health-probe-interval": "1",
+            "app-health-probe-timeout": "900",
+        }
+        command = [str(tools.dapr().daprd), *(f"--{name}={value}" for name, value in flags.items())]
+        if self.app_port is not None:
+            command += [f"--app-port={self.app_port}", "--enable-app-health-check"]
+        return [*command, *self.options]
