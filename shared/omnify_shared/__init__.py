@@ -1,0 +1,1 @@
+"""What every Omnify service stands on; services import from its modules, never around them."""

@@ -1,0 +1,40 @@
+"""What belongs to the request in hand: its id, its trace (W3C Trace Context) and the caller's bearer token."""
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+_TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Ids that travel along with a request, an event or a background job."""
+
+    request_id: str
+    traceparent: str
+    authorization: str | None = None
+
+
+def new_traceparent() -> str:
+    """A fresh, sampled trace parent (https://www.w3.org/TR/trace-context/#traceparent-header)."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def valid_traceparent(value: str | None) -> str | None:
+    """`value` when it is a well-formed trace parent; a malformed one could harm what reads it downstream."""
+    return value if value and _TRACEPARENT.match(value) else None
+
+
+_context: ContextVar[RequestContext | None] = ContextVar("omnify_request", default=None)
+
+
+def current() -> RequestContext:
+    """The context of this task; outside a request an empty one with a fresh trace."""
+    return _context.get() or RequestContext(request_id="-", traceparent=new_traceparent())
+
+
+def enter(context: RequestContext) -> None:
+    """Binds the context to this task and to the tasks that it starts."""
+    _context.set(context)

@@ -1,0 +1,1 @@
+"""The adapter to the Dapr sidecar: its client, state, secrets, invocation and their errors."""

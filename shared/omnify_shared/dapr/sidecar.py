@@ -1,0 +1,139 @@
+"""The connection to this process's sidecar: made off the hot path, watched, never blocking the event loop."""
+
+import asyncio
+import os
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import aiohttp
+import structlog
+from dapr.aio.clients.grpc.client import DaprGrpcClientAsync
+from dapr.clients.exceptions import DaprGrpcError
+from dapr.clients.health import DaprHealth
+from dapr.conf import settings as sdk_settings
+from grpc import RpcError
+
+from omnify_shared.dapr.errors import SidecarError, SidecarUnavailable
+from omnify_shared.settings import Settings
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+CALL_TIMEOUT = 5.0  # seconds
+WATCH_INTERVAL = 1.0  # seconds
+MAX_MESSAGE = 16 * 1024 * 1024  # bytes; the sidecar's own limit is the lower one
+
+
+class Sidecar:
+    """The sidecar's gRPC client (Dapr SDK) and the pooled HTTP session for service invocation.
+
+    The SDK waits for the sidecar, blocking, in its constructor; `watch` therefore asks the sidecar's health first and
+    builds the client only once that answered. Until then every call raises `SidecarUnavailable` at once.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: DaprGrpcClientAsync | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self.base_url = f"http://127.0.0.1:{settings.dapr_http_port}"
+        self.ready = asyncio.Event()
+        self.healthy = False
+
+    @property
+    def client(self) -> DaprGrpcClientAsync:
+        """The SDK's client. Raises SidecarUnavailable before the first contact."""
+        if self._client is None:
+            raise SidecarUnavailable("the sidecar is not up yet")
+        return self._client
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """One pooled HTTP session to the sidecar; cookies are never kept, bodies are passed on as they come."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=512, keepalive_timeout=60),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=2),
+                skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
+                read_bufsize=256 * 1024,
+            )
+        return self._session
+
+    @property
+    def token_header(self) -> dict[str, str]:
+        """The header that authenticates this app to its sidecar."""
+        token = self._settings.dapr_api_token
+        return {"dapr-api-token": token.get_secret_value()} if token else {}
+
+    async def watch(self) -> None:
+        """Runs for the life of the process: connects when the sidecar appears, and keeps `healthy` true to fact."""
+        while True:
+            healthy = await self._is_up()
+            if healthy != self.healthy:
+                log.info("sidecar is up" if healthy else "sidecar is down")
+            if healthy and self._client is None:
+                self._client = self._connect()
+            self.healthy = healthy
+            if healthy:
+                self.ready.set()
+            await asyncio.sleep(WATCH_INTERVAL if healthy else WATCH_INTERVAL / 4)
+
+    async def _is_up(self) -> bool:
+        try:
+            url = f"{self.base_url}/v1.0/healthz/outbound"
+            async with self.session.get(url, timeout=aiohttp.ClientTimeout(total=2)) as answer:
+                return answer.status < 300
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    def _connect(self) -> DaprGrpcClientAsync:
+        token = self._settings.dapr_api_token
+        sdk_settings.DAPR_API_TOKEN = token.get_secret_value() if token else None
+        sdk_settings.DAPR_API_TIMEOUT_SECONDS = CALL_TIMEOUT
+        sdk_settings.DAPR_GRPC_MAX_INBOUND_MESSAGE_SIZE_BYTES = MAX_MESSAGE
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+        with _health_already_checked():
+            return DaprGrpcClientAsync(f"127.0.0.1:{self._settings.dapr_grpc_port}")
+
+    async def call(self, work: Awaitable[T]) -> T:
+        """Awaits an SDK call and turns its errors into ours.
+
+        Raises: SidecarUnavailable (may be tried again), SidecarError; ABORTED is left to the caller, as what it
+        means depends on the call.
+        """
+        try:
+            return await work
+        except (DaprGrpcError, RpcError) as error:
+            raise translate(error) from error
+
+    async def close(self) -> None:
+        """Closes both clients."""
+        if self._client is not None:
+            await self._client.close()
+        if self._session is not None:
+            await self._session.close()
+
+
+class _health_already_checked:
+    """Skips the SDK's blocking wait, which `watch` has just done without blocking."""
+
+    def __enter__(self) -> None:
+        self._wait = DaprHealth.wait_for_sidecar
+        DaprHealth.wait_for_sidecar = staticmethod(lambda: None)
+
+    def __exit__(self, *_: object) -> None:
+        DaprHealth.wait_for_sidecar = staticmethod(self._wait)
+
+
+def translate(error: Any) -> SidecarError:
+    """The error of an SDK call as one of ours; its text stays in the log, not in the answer."""
+    code, details = error.code(), error.details()
+    log.warning("sidecar call failed", code=code.name, details=details)
+    passing = code.name in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "ABORTED", "CANCELLED", "UNKNOWN"}
+    if passing:
+        made: SidecarError = SidecarUnavailable("a platform service did not answer; please try again")
+    else:
+        made = SidecarError(f"a platform service refused the call ({code.name})")
+    made.code = code.name
+    return made

@@ -1,0 +1,216 @@
+"""Aggregates as documents: one per aggregate, written with its ETag, its events inside the same write.
+
+The rules of the stores behind are in docs/decisions/0002-documents.md; what follows from them: a change is read,
+decide, write, and decides again on a conflict; uniqueness is a claim document; lists are index documents.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import from_json, to_json
+
+from omnify_shared import clock
+from omnify_shared.dapr.errors import AlreadyExists, Contended, Missing, Stale, StateConflict
+from omnify_shared.envelope import Codec, Envelope, Wire, remaining
+from omnify_shared.events.model import CloudEvent, EventData
+from omnify_shared.events.outbox import Outbox
+from omnify_shared.state import Entry, StateStore
+
+M = TypeVar("M", bound=BaseModel)
+Key = tuple[str, ...]
+Emit = Callable[[EventData], None]
+
+TRIES = 12
+MAX_KEY = 512  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[M]):
+    """A document as read or written: its value and its version (1 for a new one)."""
+
+    value: M
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded(Generic[M]):
+    envelope: Envelope[M]
+    etag: str
+
+
+def key_of(kind: str, parts: Iterable[str]) -> str:
+    """The state key `<kind>/<part>/…`. Raises ValueError for parts that no store could hold."""
+    key = "/".join((kind, *parts))
+    if "||" in key or not all(parts) or len(key) > MAX_KEY:
+        raise ValueError(f"not a usable key: {key[:80]!r}")
+    return key
+
+
+class Documents(Generic[M]):
+    """Documents of one kind. `model` may declare `schema_version` and `upgrade(data, from_version)`.
+
+    All methods raise SidecarUnavailable while the store can't be reached. Emitting events needs an `outbox`.
+    """
+
+    def __init__(
+        self,
+        state: StateStore,
+        kind: str,
+        model: type[M],
+        *,
+        outbox: Outbox | None = None,
+        ttl: timedelta | None = None,
+    ) -> None:
+        self.kind = kind
+        self._state = state
+        self._codec = Codec(model)
+        self._outbox = outbox
+        self._ttl = ttl
+
+    async def get(self, *key: str) -> M | None:
+        """The document's value, or None."""
+        stored = await self.load(*key)
+        return stored.value if stored else None
+
+    async def load(self, *key: str) -> Stored[M] | None:
+        """The document with its version, or None."""
+        found = await self._read(key_of(self.kind, key))
+        return Stored(found.envelope.data, found.envelope.version) if found else None
+
+    async def get_many(self, keys: Iterable[Key]) -> dict[Key, M]:
+        """The values that exist among `keys`, by bulk reads."""
+        names = {key_of(self.kind, key): key for key in keys}
+        found = await self._state.get_many(names)
+        return {names[name]: self._codec.decode(entry.data).data for name, entry in found.items()}
+
+    async def create(
+        self, *key: str, value: M, events: Sequence[EventData] = (), ttl: timedelta | None = None
+    ) -> Stored[M]:
+        """Writes a new document. Raises AlreadyExists when there is one; of many at once exactly one wins."""
+        name = key_of(self.kind, key)
+        wires = self._wires(events, key[-1], 1)
+        envelope = Envelope(1, value, wires, self._expiry(ttl or self._ttl))
+        await self._write(name, envelope, wires, etag=None)
+        return Stored(value, 1)
+
+    async def update(self, *key: str, change: Callable[[M, Emit], M], ttl: timedelta | None = None) -> Stored[M]:
+        """Reads, lets `change` decide, writes; on a conflict reads and decides again.
+
+        `change(value, emit)` returns the new value (the very same object means: nothing to write) and may raise to
+        refuse. `emit` adds an event to this write. `ttl` starts the time to live anew.
+        Raises: Missing when there is no such document; Contended after TRIES conflicts; what `change` raises.
+        """
+        return await self._change(key, change, ttl, initial=None)
+
+    async def upsert(
+        self, *key: str, initial: Callable[[], M], change: Callable[[M, Emit], M], ttl: timedelta | None = None
+    ) -> Stored[M]:
+        """As `update`, starting from `initial()` when there is no document yet."""
+        return await self._change(key, change, ttl, initial=initial)
+
+    async def delete(self, *key: str) -> None:
+        """Deletes a document; a missing one is no error."""
+        await self._state.delete(key_of(self.kind, key))
+
+    async def _change(
+        self,
+        key: Key,
+        change: Callable[[M, Emit], M],
+        ttl: timedelta | None,
+        initial: Callable[[], M] | None,
+    ) -> Stored[M]:
+        name = key_of(self.kind, key)
+        for attempt in range(TRIES):
+            found = await self._read(name)
+            if found is None and initial is None:
+                raise Missing(name)
+            before = found.envelope if found else Envelope(0, initial())  # type: ignore[misc]
+            emitted: list[EventData] = []
+            value = change(before.data, emitted.append)
+            if value is before.data and found and not emitted:
+                return Stored(value, before.version)
+            wires = self._wires(emitted, key[-1], before.version + 1)
+            fresh_ttl = ttl or (None if found else self._ttl)
+            expires_at = self._expiry(fresh_ttl) if fresh_ttl else before.expires_at
+            after = Envelope(before.version + 1, value, before.outbox + wires, expires_at)
+            try:
+                await self._write(name, after, wires, etag=found.etag if found else None)
+                return Stored(value, after.version)
+            except StateConflict:
+                await asyncio.sleep(random.random() * 0.004 * 2 ** min(attempt, 6))  # noqa: S311 - jitter
+        raise Contended(f"{self.kind} changed {TRIES} times while this request tried to change it")
+
+    async def _read(self, name: str) -> _Loaded[M] | None:
+        entry = await self._state.get(name)
+        return _Loaded(self._codec.decode(entry.data), entry.etag) if entry else None
+
+    async def _write(self, name: str, envelope: Envelope[M], events: list[Wire], *, etag: str | None) -> None:
+        outbox = self._outbox
+        if events and outbox:
+            await outbox.reserve(name)
+        try:
+            data = self._codec.encode(envelope)
+            await self._state.put(name, data, etag=etag, create=etag is None, ttl=remaining(envelope.expires_at))
+        except BaseException as error:
+            if events and outbox and isinstance(error, StateConflict):
+                outbox.release(name)
+            elif events and outbox:
+                outbox.unsure(name)
+            raise
+        if events and outbox:
+            outbox.committed(name, events)
+
+    def _wires(self, events: Sequence[EventData], subject: str, version: int) -> list[Wire]:
+        if not events:
+            return []
+        if self._outbox is None:
+            raise RuntimeError(f"{self.kind}: emitting events needs an outbox")
+        source = self._outbox.source
+        return [CloudEvent.of(data, source=source, subject=subject, sequence=version).wire() for data in events]
+
+    @staticmethod
+    def _expiry(ttl: timedelta | None) -> float | None:
+        return clock.now().timestamp() + ttl.total_seconds() if ttl else None
+
+
+class Claims:
+    """Uniqueness: a claim document per name, created with first-write. The winner's id is its value.
+
+    A claim by the present owner succeeds again, so that a flow that crashed half-way can be repeated.
+    """
+
+    def __init__(self, state: StateStore, kind: str) -> None:
+        self._state = state
+        self._kind = kind
+
+    async def claim(self, name: str, owner: str, ttl: timedelta | None = None) -> bool:
+        """True when `owner` has the name now. Of many at once exactly one wins."""
+        try:
+            await self._state.put(key_of(self._kind, (name,)), to_json(owner), create=True, ttl=ttl)
+        except AlreadyExists:
+            return await self.owner_of(name) == owner
+        return True
+
+    async def owner_of(self, name: str) -> str | None:
+        """Who has the name, or None."""
+        entry = await self._entry(name)
+        return str(from_json(entry.data)) if entry else None
+
+    async def release(self, name: str, owner: str) -> bool:
+        """Frees a name that `owner` has; False when somebody else has it."""
+        entry = await self._entry(name)
+        if entry is None or from_json(entry.data) != owner:
+            return False
+        try:
+            await self._state.delete(key_of(self._kind, (name,)), etag=entry.etag)
+        except Stale:
+            return False
+        return True
+
+    async def _entry(self, name: str) -> Entry | None:
+        return await self._state.get(key_of(self._kind, (name,)))

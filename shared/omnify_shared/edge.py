@@ -1,0 +1,152 @@
+"""The outermost layer of every app, as pure ASGI: ids, app token, body limit, access log, metrics.
+
+One class and not four: it is on the path of every request.
+"""
+
+import hmac
+import time
+from collections.abc import Mapping
+
+import structlog
+from opentelemetry import trace
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
+from omnify_shared.ids import new_id
+from omnify_shared.problems import PayloadTooLarge, Problem, Unauthorized, problem_response
+from omnify_shared.settings import Settings
+from omnify_shared.telemetry import Telemetry
+
+log = structlog.get_logger("omnify.access")
+OPEN_PATHS = ("/health", "/health/live", "/health/ready")
+GUARDED_WHEN_PUBLIC = ("/metrics", "/dapr/", "/events/", "/dead-letters", "/internal/")
+QUIET = (*OPEN_PATHS, "/metrics")
+MAX_REQUEST_ID = 128
+
+
+class NotFromSidecar(Unauthorized):
+    type, title = "not-from-sidecar", "Only the app's own sidecar may call this"
+
+
+class Edge:
+    """Wraps an app. Every call to a service comes through its sidecar, which proves itself with the app token."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, telemetry: Telemetry, limits: Mapping[str, int]) -> None:
+        self._app = app
+        self._public = settings.public
+        token = settings.app_api_token
+        self._token = token.get_secret_value().encode() if token else None
+        self._limit = settings.max_body_bytes
+        self._limits = sorted(limits.items(), key=lambda item: -len(item[0]))
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        context = self._context(headers)
+        enter(context)
+        started, answer = time.perf_counter(), _Answer(send, context.request_id)
+        try:
+            refusal = self._refusal(scope["path"], headers)
+            if refusal is not None:
+                return await problem_response(refusal)(scope, receive, answer)
+            limited = _Limited(receive, self._limit_of(scope["path"]))
+            if self._telemetry.exporting:
+                return await self._traced(scope, limited, answer, context)
+            return await self._app(scope, limited, answer)
+        finally:
+            self._account(scope, answer.status, time.perf_counter() - started)
+
+    def _context(self, headers: Headers) -> RequestContext:
+        request_id = headers.get("x-request-id", "")
+        usable = 0 < len(request_id) <= MAX_REQUEST_ID and request_id.isprintable() and request_id.isascii()
+        return RequestContext(
+            request_id=request_id if usable else new_id(),
+            traceparent=valid_traceparent(headers.get("traceparent")) or new_traceparent(),
+            authorization=headers.get("authorization"),
+        )
+
+    def _refusal(self, path: str, headers: Headers) -> Problem | None:
+        if self._token is not None and self._guarded(path):
+            given = headers.get("dapr-api-token", "").encode()
+            if not hmac.compare_digest(given, self._token):
+                return NotFromSidecar("call this service through its sidecar, or the gateway")
+        length = headers.get("content-length", "0")
+        limit = self._limit_of(path)
+        if not length.isdecimal() or int(length) > limit:
+            return PayloadTooLarge(f"the body may have at most {limit} bytes", limit_bytes=limit)
+        return None
+
+    def _guarded(self, path: str) -> bool:
+        if self._public:
+            return path.startswith(GUARDED_WHEN_PUBLIC)
+        return path not in OPEN_PATHS
+
+    def _limit_of(self, path: str) -> int:
+        return next((limit for prefix, limit in self._limits if path.startswith(prefix)), self._limit)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send, context: RequestContext) -> None:
+        parent = trace.set_span_in_context(trace.NonRecordingSpan(_span_context(context.traceparent)))
+        name = f"{scope['method']} {scope['path']}"
+        with self._telemetry.tracer.start_as_current_span(name, context=parent, kind=trace.SpanKind.SERVER) as span:
+            made = span.get_span_context()
+            traceparent = f"00-{made.trace_id:032x}-{made.span_id:016x}-{int(made.trace_flags):02x}"
+            enter(RequestContext(context.request_id, traceparent, context.authorization))
+            await self._app(scope, receive, send)
+            span.update_name(f"{scope['method']} {_route(scope)}")
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route(scope)
+        self._telemetry.request(scope["method"], route, status, seconds)
+        if scope["path"] not in QUIET:
+            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 2))
+
+
+class _Answer:
+    """Notes the status and adds the request id to an answer."""
+
+    __slots__ = ("_request_id", "_send", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["x-request-id"] = self._request_id
+        await self._send(message)
+
+
+class _Limited:
+    """Counts a body that comes in chunks, which has no length to check beforehand."""
+
+    __slots__ = ("_left", "_limit", "_receive")
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = self._left = limit
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413, f"the body may have at most {self._limit} bytes")
+        return message
+
+
+def _route(scope: Scope) -> str:
+    route = scope.get("route")
+    found = getattr(route, "path_format", None) or getattr(route, "path", None)
+    return str(found or scope.get("omnify.route", "unmatched"))
+
+
+def _span_context(traceparent: str) -> trace.SpanContext:
+    _, trace_id, span_id, flags = traceparent.split("-")
+    return trace.SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=trace.TraceFlags(int(flags, 16))
+    )

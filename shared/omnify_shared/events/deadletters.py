@@ -1,0 +1,88 @@
+"""Dead letters of an app: kept with their reason, listed, and replayed through the same handler."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, JsonValue
+
+from omnify_shared import clock
+from omnify_shared.documents import Documents
+from omnify_shared.events.inbox import Inbox
+from omnify_shared.indexes import Index
+from omnify_shared.problems import Conflict, NotFound
+from omnify_shared.state import StateStore
+
+SCOPE = "all"
+
+
+class DeadLetter(BaseModel):
+    """An event that its app could not handle."""
+
+    id: str
+    event: dict[str, JsonValue]
+    reason: str
+    attempts: int
+    received_at: datetime
+    status: Literal["waiting", "replayed"]
+
+
+class DeadLetterPage(BaseModel):
+    """Dead letters, newest first."""
+
+    items: list[DeadLetter]
+    next_cursor: str | None
+
+
+class ReplayFailed(Conflict):
+    type, title = "replay-failed", "The event still can't be handled"
+
+
+class DeadLetters:
+    """The dead letters of one app."""
+
+    def __init__(self, state: StateStore, inbox: Inbox) -> None:
+        self._letters = Documents(state, "deadletter", DeadLetter)
+        self._index = Index(state, "deadletter")
+        self._inbox = inbox
+
+    async def keep(self, body: Any) -> None:
+        """Stores what the dead-letter topic delivered; a second delivery of the same event changes nothing."""
+        event: dict[str, JsonValue] = body if isinstance(body, dict) else {"data": body}
+        source, event_id = str(event.get("source") or "unknown"), str(event.get("id") or "unknown")
+        record = await self._inbox.recall(source, event_id)
+        letter = DeadLetter(
+            id=f"{source}:{event_id}",
+            event=event,
+            reason=(record.reason if record else None) or "the sidecar gave up: no answer from the app, or expired",
+            attempts=record.attempts if record else 0,
+            received_at=clock.now(),
+            status="waiting",
+        )
+        await self._letters.upsert(letter.id, initial=lambda: letter, change=lambda old, _: _again(old, letter))
+        await self._index.add(SCOPE, letter.id)
+
+    async def list(self, *, cursor: str | None = None, limit: int = 50) -> DeadLetterPage:
+        """The letters that wait for a replay, newest first."""
+        page = await self._index.list(SCOPE, cursor=cursor, limit=limit)
+        found = await self._letters.get_many((entry.id,) for entry in page.items)
+        waiting = [letter for letter in found.values() if letter.status == "waiting"]
+        return DeadLetterPage(
+            items=sorted(waiting, key=lambda one: one.received_at, reverse=True), next_cursor=page.next_cursor
+        )
+
+    async def replay(self, letter_id: str, dispatch: Any) -> DeadLetter:
+        """Hands the event to its handler again. Raises: NotFound; ReplayFailed with the new reason."""
+        letter = await self._letters.get(letter_id)
+        if letter is None:
+            raise NotFound(f"no dead letter {letter_id!r}")
+        answer, reason = await dispatch(letter.event)
+        if answer != "SUCCESS":
+            raise ReplayFailed(str(reason), letter_id=letter_id)
+        stored = await self._letters.update(
+            letter_id, change=lambda known, _: known.model_copy(update={"status": "replayed"})
+        )
+        return stored.value
+
+
+def _again(old: DeadLetter, new: DeadLetter) -> DeadLetter:
+    return old if old.status == "waiting" and old.reason == new.reason else new

@@ -1,0 +1,79 @@
+"""CloudEvents 1.0 (https://cloudevents.io) with typed data.
+
+`type` is `omnify.<service>.<noun>.<verb>.v<n>`, `source` the app-id, `subject` the aggregate's id (also the partition
+key), `sequence` the aggregate's version: no broker but Kafka keeps an order, so consumers compare versions instead.
+"""
+
+import re
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from omnify_shared import clock
+from omnify_shared.context import current
+from omnify_shared.ids import new_id
+
+_TYPE = re.compile(r"^omnify\.([a-z]+)\.[a-z_]+\.[a-z_]+\.v\d+$")
+
+
+class EventData(BaseModel):
+    """Data of one event type: `class UserRegistered(EventData, type="omnify.auth.user.registered.v1")`.
+
+    The producer's class is the published contract. A consumer declares its own reader of the same type with the
+    fields it needs; unknown fields are ignored, so that producers may add some.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    event_type: ClassVar[str] = ""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, *, type: str = "", **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if not _TYPE.match(type):
+            raise TypeError(f"{cls.__name__}: {type!r} is not of the form omnify.<service>.<noun>.<verb>.v<n>")
+        cls.event_type = type
+
+
+E = TypeVar("E", bound=EventData)
+
+
+def topic_of(event_type: str) -> str:
+    """The topic that carries an event type: `<service>-events`."""
+    return f"{event_type.split('.')[1]}-events"
+
+
+class CloudEvent(BaseModel, Generic[E]):
+    """One event as stored in the outbox and sent over the wire (JSON format of CloudEvents 1.0)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str = Field(min_length=1, max_length=128)
+    source: str = Field(min_length=1, max_length=128)
+    type: str
+    subject: str
+    time: datetime
+    sequence: int = Field(ge=0)
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
+    traceparent: str | None = None
+    data: E
+
+    @classmethod
+    def of(cls, data: E, *, source: str, subject: str, sequence: int) -> Self:
+        """A new event about version `sequence` of the aggregate `subject`, in the trace of the request in hand."""
+        return cls(
+            id=new_id(),
+            source=source,
+            type=data.event_type,
+            subject=subject,
+            time=clock.now(),
+            sequence=sequence,
+            traceparent=current().traceparent,
+            data=data,
+        )
+
+    def wire(self) -> dict[str, JsonValue]:
+        """The event as a JSON object; `sequence` travels as a string, as its extension asks for."""
+        body = self.model_dump(mode="json", exclude_none=True, serialize_as_any=True)
+        return body | {"sequence": str(self.sequence)}

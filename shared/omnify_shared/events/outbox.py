@@ -1,0 +1,238 @@
+"""The transactional outbox: an event is stored in the same write as its aggregate and published right after.
+
+Why not Dapr's: it adds a second per event, needs the broker at write time and drops the partition key
+(docs/decisions/0003-own-outbox.md). Here the order is: journal the key, write aggregate and events in one document,
+publish with the events' fixed ids, clear them from the document. A crash after any step leaves a state from which the
+next replica, or the next start, publishes; a second publication carries the same id and consumers drop it.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+from pydantic_core import from_json, to_json
+
+from omnify_shared import clock
+from omnify_shared.dapr.errors import SidecarError, SidecarUnavailable, Stale, StateConflict
+from omnify_shared.dapr.sidecar import CALL_TIMEOUT, Sidecar
+from omnify_shared.envelope import Wire, pending, without
+from omnify_shared.events.journal import Journal, head_key, read_journal, segment_key
+from omnify_shared.events.model import topic_of
+from omnify_shared.ids import new_id
+from omnify_shared.state import Entry, StateStore
+from omnify_shared.tasks import Tasks
+
+log = structlog.get_logger()
+
+PUBSUB = "pubsub"
+REPLICAS_KEY = "outbox/replicas"
+BEAT = 3.0  # seconds between signs of life
+DEAD_AFTER = 12.0  # seconds without one
+CLEAR_EVERY = 0.5  # seconds; clearing is lazy on purpose
+PARALLEL = 32  # publications under way at once
+JOIN_TIMEOUT = 5.0  # seconds
+DRAIN = 5.0  # seconds to publish what is left at shutdown
+
+
+class Outbox:
+    """The outbox of one replica. `Documents` drives it; services only emit events."""
+
+    def __init__(self, sidecar: Sidecar, state: StateStore, tasks: Tasks, source: str) -> None:
+        self.source = source
+        self._sidecar = sidecar
+        self._state = state
+        self._tasks = tasks
+        self._journal = Journal(state, new_id())
+        self._queues: dict[str, deque[Wire]] = {}
+        self._published: dict[str, set[str]] = {}
+        self._publishing: set[asyncio.Task[None]] = set()
+        self._gate = asyncio.Semaphore(PARALLEL)
+        self._joined = asyncio.Event()
+        self._recovered = asyncio.Event()
+
+    @property
+    def lag(self) -> int:
+        """Events committed by this replica and not yet published."""
+        return sum(len(queue) for queue in self._queues.values())
+
+    @property
+    def recovered(self) -> bool:
+        """Whether leftovers of replicas that died have been looked for since the start."""
+        return self._recovered.is_set()
+
+    async def reserve(self, key: str) -> None:
+        """Before an aggregate is written with events. Raises SidecarUnavailable."""
+        if not self._joined.is_set():
+            await self._wait_joined()
+        await self._journal.reserve(key)
+
+    async def _wait_joined(self) -> None:
+        try:
+            async with asyncio.timeout(JOIN_TIMEOUT):
+                await self._joined.wait()
+        except TimeoutError as error:
+            raise SidecarUnavailable("events can't be recorded yet") from error
+
+    def release(self, key: str) -> None:
+        """When the write did not happen."""
+        self._journal.done(key)
+
+    def unsure(self, key: str) -> None:
+        """When nobody knows whether the write happened: looks, and publishes what it finds."""
+        self._tasks.spawn(self._settle(key), name=f"outbox settle {key}")
+
+    async def _settle(self, key: str) -> None:
+        await asyncio.sleep(2 * CALL_TIMEOUT)
+        while True:
+            try:
+                entry = await self._state.get(key)
+                break
+            except SidecarError:
+                await asyncio.sleep(1)
+        known = self._published.get(key, set()) | {str(event["id"]) for event in self._queues.get(key, ())}
+        left = [event for event in (pending(entry.data) if entry else []) if event["id"] not in known]
+        if left:
+            self.committed(key, left)
+        else:
+            self._journal.done(key)
+
+    def committed(self, key: str, events: Sequence[Wire]) -> None:
+        """After the write: publishes in the background, in order per aggregate. Takes over the reservation."""
+        busy = key in self._queues
+        if busy or key in self._published:
+            self._journal.done(key)
+        self._queues.setdefault(key, deque()).extend(events)
+        if not busy:
+            publishing = self._tasks.spawn(self._publish_all(key), name=f"outbox {key}")
+            self._publishing.add(publishing)
+            publishing.add_done_callback(self._publishing.discard)
+
+    async def _publish_all(self, key: str) -> None:
+        queue = self._queues[key]
+        async with self._gate:
+            while queue:
+                await self._publish_until_taken(queue[0])
+                self._published.setdefault(key, set()).add(str(queue.popleft()["id"]))
+        del self._queues[key]
+
+    async def _publish_until_taken(self, event: Wire) -> None:
+        delay = 0.1
+        while True:
+            try:
+                return await self.publish(event)
+            except SidecarError:
+                await asyncio.sleep(delay * (0.5 + random.random()))  # noqa: S311 - jitter
+                delay = min(delay * 2, 5.0)
+
+    async def publish(self, event: Wire, *, topic: str | None = None) -> None:
+        """Hands one event to the broker. Raises SidecarError; a returned call means the broker has it."""
+        await self._sidecar.call(
+            self._sidecar.client.publish_event(
+                PUBSUB,
+                topic or topic_of(str(event["type"])),
+                to_json(event),
+                publish_metadata={"partitionKey": str(event["subject"])},
+                data_content_type="application/cloudevents+json",
+            )
+        )
+
+    async def run(self) -> None:
+        """Background duty of the replica: registers it, adopts what dead ones left, clears, shows signs of life."""
+        await self._sidecar.ready.wait()
+        beat_at = 0.0
+        while True:
+            try:
+                if (now := clock.now().timestamp()) - beat_at > BEAT:
+                    await self._sign_of_life()
+                    beat_at = now
+                await self._clear_all()
+                await self._journal.tidy()
+            except (SidecarError, StateConflict) as error:
+                log.warning("outbox upkeep postponed", reason=str(error))
+            await asyncio.sleep(CLEAR_EVERY)
+
+    async def _sign_of_life(self) -> None:
+        await self._journal.beat()
+        await self._change_replicas(add=self._journal.replica)
+        self._joined.set()
+        await self._adopt_all()
+        self._recovered.set()
+
+    async def _change_replicas(self, *, add: str | None = None, remove: str | None = None) -> None:
+        for _ in range(20):
+            entry = await self._state.get(REPLICAS_KEY)
+            replicas = set(from_json(entry.data)) if entry else set()
+            changed = (replicas | ({add} if add else set())) - {remove}
+            if changed == replicas:
+                return
+            try:
+                etag = entry.etag if entry else None
+                return await self._state.put(REPLICAS_KEY, to_json(sorted(changed)), etag=etag, create=entry is None)
+            except StateConflict:
+                await asyncio.sleep(random.random() * 0.1)  # noqa: S311
+        raise Stale(REPLICAS_KEY)
+
+    async def _adopt_all(self) -> None:
+        entry = await self._state.get(REPLICAS_KEY)
+        for replica in from_json(entry.data) if entry else []:
+            if replica != self._journal.replica:
+                await self._adopt(replica)
+
+    async def _adopt(self, replica: str) -> None:
+        seen, segments, keys = await read_journal(self._state, replica)
+        if clock.now().timestamp() - seen < DEAD_AFTER:
+            return
+        found = await self._state.get_many(keys)
+        for key, entry in found.items():
+            if left := pending(entry.data):
+                log.info("publishing events left by a stopped replica", aggregate=key, events=len(left))
+                await self._journal.reserve(key)
+                self.committed(key, left)
+        for number in segments:
+            await self._state.delete(segment_key(replica, number))
+        await self._state.delete(head_key(replica))
+        await self._change_replicas(remove=replica)
+
+    async def _clear_all(self) -> None:
+        out = {key: frozenset(ids) for key, ids in self._published.items() if key not in self._queues}
+        found = await self._state.get_many(out) if out else {}
+        gate = asyncio.Semaphore(8)
+
+        async def clear(key: str, ids: frozenset[str]) -> None:
+            async with gate:
+                if await self._clear(key, found.get(key), ids):
+                    self._forget(key, ids)
+
+        await asyncio.gather(*(clear(key, ids) for key, ids in out.items()))
+
+    async def _clear(self, key: str, entry: Entry | None, ids: frozenset[str]) -> bool:
+        cleared = without(entry.data, ids) if entry else None
+        if entry is None or cleared is None:
+            return True
+        try:
+            data, ttl = cleared
+            await self._state.put(key, data, etag=entry.etag, ttl=ttl)
+        except Stale:
+            return False
+        return True
+
+    def _forget(self, key: str, ids: frozenset[str]) -> None:
+        self._published[key] -= ids
+        if not self._published[key] and key not in self._queues:
+            del self._published[key]
+            self._journal.done(key)
+
+    async def drain(self) -> None:
+        """At shutdown: publishes and clears what is left, then leaves; what can't be done stays journalled."""
+        try:
+            async with asyncio.timeout(DRAIN):
+                await asyncio.gather(*self._publishing)
+                await self._clear_all()
+                await self._journal.tidy()
+                if self._journal.size == 0 and self._recovered.is_set():
+                    await self._change_replicas(remove=self._journal.replica)
+                    await self._state.delete(head_key(self._journal.replica))
+        except (TimeoutError, SidecarError, StateConflict) as error:
+            log.warning("outbox not drained; the next start goes on", reason=str(error) or type(error).__name__)

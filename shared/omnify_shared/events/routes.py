@@ -1,0 +1,65 @@
+"""The routes that the sidecar calls to deliver events, and those that list and replay dead letters.
+
+`DaprApp` (dapr-ext-fastapi) answers `GET /dapr/subscribe`; its decorator returns None, so handlers are passed to it as
+plain functions.
+"""
+
+import asyncio
+from typing import Annotated, Any
+
+from dapr.ext.fastapi import DaprApp
+from fastapi import APIRouter, FastAPI, Query, Request
+from pydantic_core import from_json
+
+from omnify_shared.events.deadletters import DeadLetter, DeadLetterPage, DeadLetters
+from omnify_shared.events.subscriptions import Dispatcher, Subscriptions
+
+PUBSUB = "pubsub"
+Status = dict[str, str]
+
+
+def mount(app: FastAPI, subscriptions: Subscriptions, dispatcher: Dispatcher, letters: DeadLetters) -> None:
+    """Adds the subscriptions of an app, each with the app's dead-letter topic."""
+    dapr_app = DaprApp(app)
+
+    async def deliver(request: Request) -> Status:
+        answer, _ = await dispatcher.dispatch(await _body(request), request.app.state.service)
+        if answer == "RETRY":
+            await asyncio.sleep(0.05)
+        return {"status": answer}
+
+    async def keep(request: Request) -> Status:
+        await letters.keep(await _body(request))
+        return {"status": "SUCCESS"}
+
+    for topic in subscriptions.topics:
+        dapr_app.subscribe(PUBSUB, topic, route=f"/events/{topic}", dead_letter_topic=subscriptions.dead_letter_topic)(
+            deliver
+        )
+    dapr_app.subscribe(PUBSUB, subscriptions.dead_letter_topic, route="/events/deadletters")(keep)
+    app.include_router(_operator_routes(dispatcher, letters))
+
+
+def _operator_routes(dispatcher: Dispatcher, letters: DeadLetters) -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/dead-letters", response_model=DeadLetterPage)
+    async def list_dead_letters(
+        cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    ) -> DeadLetterPage:
+        """Events that this service could not handle, newest first, with their reasons."""
+        return await letters.list(cursor=cursor, limit=limit)
+
+    @router.post("/dead-letters/{letter_id}/replay", response_model=DeadLetter)
+    async def replay_dead_letter(letter_id: str, request: Request) -> DeadLetter:
+        """Hands a dead letter to its handler again; 409 with the reason when it fails again."""
+        return await letters.replay(letter_id, lambda event: dispatcher.dispatch(event, request.app.state.service))
+
+    return router
+
+
+async def _body(request: Request) -> Any:
+    try:
+        return from_json(await request.body())
+    except ValueError:
+        return None

@@ -1,0 +1,152 @@
+"""Subscriptions of an app: from a delivered CloudEvent to a typed handler, and one of Dapr's three answers.
+
+A handler ends in SUCCESS; `Poison` in DROP, which sends the event to the dead-letter topic at once; any other
+exception in RETRY, which the sidecar's inbound policy bounds before the dead-letter topic takes the event. Nothing else
+is ever answered: any other status would be retried for ever, FastAPI's own 422 included, so bodies are parsed here.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
+from omnify_shared.events.inbox import Busy, Inbox
+from omnify_shared.events.model import CloudEvent, EventData, topic_of
+
+log = structlog.get_logger()
+
+Dedupe = Literal["inbox", "effect"]
+Answer = Literal["SUCCESS", "RETRY", "DROP"]
+Handler = Callable[[CloudEvent[Any], Any], Awaitable[None]]
+H = TypeVar("H", bound=Callable[..., Awaitable[None]])
+MAX_REASON = 500  # characters
+
+
+class Poison(Exception):
+    """This event can never be handled; its text is the reason kept with the dead letter."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One event type that an app handles, how it drops duplicates, and with what."""
+
+    reader: type[EventData]
+    dedupe: Dedupe
+    handler: Handler
+
+    @property
+    def topic(self) -> str:
+        return topic_of(self.reader.event_type)
+
+
+class Subscriptions:
+    """The event types that an app handles, at most one handler each."""
+
+    def __init__(self, app_id: str) -> None:
+        self.app_id = app_id
+        self.by_type: dict[str, Subscription] = {}
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics to subscribe to."""
+        return sorted({subscription.topic for subscription in self.by_type.values()})
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Where the sidecar puts what this app could not handle."""
+        return f"{self.app_id}-deadletters"
+
+    def on(self, reader: type[EventData], *, dedupe: Dedupe) -> Callable[[H], H]:
+        """Registers a handler `async def (event: CloudEvent[reader], service) -> None`.
+
+        `dedupe="inbox"` keeps a durable record per event and hands each over once (again after a crash in between);
+        `"effect"` keeps none: the handler's own effect is conditional, so repeating it changes nothing.
+        """
+
+        def register(handler: H) -> H:
+            if reader.event_type in self.by_type:
+                raise ValueError(f"{reader.event_type} has a handler already")
+            self.by_type[reader.event_type] = Subscription(reader, dedupe, handler)
+            return handler
+
+        return register
+
+
+class Dispatcher:
+    """Runs the handlers of one app against its inbox."""
+
+    def __init__(self, subscriptions: Subscriptions, inbox: Inbox) -> None:
+        self._subscriptions = subscriptions
+        self._inbox = inbox
+
+    async def dispatch(self, body: Any, service: Any) -> tuple[Answer, str | None]:
+        """Handles one delivered event. Returns Dapr's answer, and the reason unless it is SUCCESS."""
+        identity = _identity(body)
+        if identity is None:
+            return "DROP", "not a CloudEvent with id, source and type"
+        source, event_id, event_type = identity
+        subscription = self._subscriptions.by_type.get(event_type)
+        if subscription is None:
+            return "SUCCESS", None
+        traceparent = valid_traceparent(body.get("traceparent")) or new_traceparent()
+        enter(RequestContext(request_id=event_id, traceparent=traceparent))
+        try:
+            event = _parse(subscription.reader, body)
+        except ValidationError as error:
+            return await self._failed("DROP", source, event_id, _validation_reason(error))
+        return await self._handle(subscription, event, service)
+
+    async def _handle(
+        self, subscription: Subscription, event: CloudEvent[Any], service: Any
+    ) -> tuple[Answer, str | None]:
+        recorded = subscription.dedupe == "inbox"
+        try:
+            if recorded and not await self._inbox.begin(event.source, event.id):
+                return "SUCCESS", None
+        except Busy:
+            return "RETRY", "another delivery of this event is being handled"
+        except Exception as error:
+            return "RETRY", _reason(error)
+        try:
+            await subscription.handler(event, service)
+            if recorded:
+                await self._inbox.done(event.source, event.id)
+            return "SUCCESS", None
+        except Poison as poison:
+            return await self._failed("DROP", event.source, event.id, str(poison))
+        except Exception as error:
+            log.warning("event handler failed", event_type=event.type, event_id=event.id, exc_info=error)
+            return await self._failed("RETRY", event.source, event.id, _reason(error))
+
+    async def _failed(self, answer: Answer, source: str, event_id: str, reason: str) -> tuple[Answer, str | None]:
+        log.warning("event not handled", answer=answer, event_id=event_id, reason=reason[:MAX_REASON])
+        try:
+            await self._inbox.failed(source, event_id, reason[:MAX_REASON])
+        except Exception as error:
+            log.warning("reason not recorded", event_id=event_id, error=_reason(error))
+        return answer, reason[:MAX_REASON]
+
+
+def _identity(body: Any) -> tuple[str, str, str] | None:
+    if not isinstance(body, dict):
+        return None
+    found = tuple(body.get(name) for name in ("source", "id", "type"))
+    if not all(isinstance(value, str) and 0 < len(value) <= 128 and "||" not in value for value in found):
+        return None
+    source, event_id, event_type = found
+    return str(source), str(event_id), str(event_type)
+
+
+def _parse(reader: type[EventData], body: dict[str, Any]) -> CloudEvent[Any]:
+    return CloudEvent[reader].model_validate(body)  # type: ignore[valid-type]
+
+
+def _validation_reason(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:5])
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

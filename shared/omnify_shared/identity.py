@@ -1,0 +1,211 @@
+"""Who is calling: access tokens (RFC 9068, ES256), checked in every service without a call per request.
+
+Keys come from auth's JWKS (RFC 7517) through the sidecar, are cached, and are fetched again for an unknown `kid`.
+Routes state what they need in their signature: `CurrentPrincipal`, or `Annotated[Principal, Depends(allowed("…"))]`.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import jwt
+from fastapi import Depends, Request
+from jwt import PyJWK
+
+from omnify_shared import clock
+from omnify_shared.dapr.errors import PeerUnavailable, SidecarError
+from omnify_shared.invocation import Invoker
+from omnify_shared.permissions import permissions_of
+from omnify_shared.problems import Forbidden, Unauthorized
+from omnify_shared.revocations import Revocations
+
+ISSUER = AUDIENCE = "omnify"
+ALGORITHM = "ES256"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
+JWKS_PATH = "/.well-known/jwks.json"
+JWKS_MAX_AGE = 300.0  # seconds
+JWKS_MIN_INTERVAL = 2.0  # seconds between fetches for unknown key ids
+LEEWAY = 5  # seconds of clock difference
+CACHED_TOKENS = 4096
+MAX_TOKEN = 4096  # characters
+REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "org", "sid", "roles"]
+
+Jwks = dict[str, Any]
+KeySource = Callable[[], Awaitable[Jwks]]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller, as the access token says. `organization_id` is the tenant: never take one from a body."""
+
+    user_id: str
+    organization_id: str
+    session_id: str
+    roles: tuple[str, ...]
+    permissions: frozenset[str]
+    expires_at: datetime
+    token: str
+
+
+class JwksCache:
+    """Auth's public keys by `kid`."""
+
+    def __init__(self, source: KeySource) -> None:
+        self._source = source
+        self._keys: dict[str, PyJWK] = {}
+        self._fetched_at = float("-inf")
+        self._tried_at = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def key(self, kid: str) -> PyJWK:
+        """The key of that id. Raises Unauthorized for an unknown one, SidecarError when keys can't be had."""
+        found = self._keys.get(kid)
+        if found is not None and time.monotonic() - self._fetched_at < JWKS_MAX_AGE:
+            return found
+        await self._refresh(kid)
+        found = self._keys.get(kid)
+        if found is None:
+            raise Unauthorized("the access token's key is unknown")
+        return found
+
+    async def _refresh(self, kid: str) -> None:
+        async with self._fetching:
+            now = time.monotonic()
+            fresh = kid in self._keys and now - self._fetched_at < JWKS_MAX_AGE
+            if fresh or now - self._tried_at < JWKS_MIN_INTERVAL:
+                return
+            self._tried_at = now
+            try:
+                keys = (await self._source())["keys"]
+            except SidecarError:
+                if kid not in self._keys:
+                    self._tried_at = float("-inf")
+                    raise
+                return
+            self._keys = {key["kid"]: PyJWK(key, algorithm=ALGORITHM) for key in keys if key.get("kty") == "EC"}
+            self._fetched_at = now
+
+
+def jwks_of_auth(invoker: Invoker) -> KeySource:
+    """Auth's JWKS through the sidecar."""
+
+    async def fetch() -> Jwks:
+        reply = await invoker.request("auth", "GET", JWKS_PATH)
+        if reply.status != 200:
+            raise PeerUnavailable("auth does not publish its keys now")
+        keys: Jwks = reply.json()
+        return keys
+
+    return fetch
+
+
+class Identity:
+    """Verifies access tokens. A verified token is remembered until it expires; revocation is asked every time."""
+
+    def __init__(self, keys: KeySource, revocations: Revocations) -> None:
+        self._jwks = JwksCache(keys)
+        self.revocations = revocations
+        self._verified: OrderedDict[bytes, Principal] = OrderedDict()
+
+    async def verify(self, token: str) -> Principal:
+        """The principal of an access token. Raises Unauthorized; SidecarError when the keys can't be had."""
+        if len(token) > MAX_TOKEN:
+            raise Unauthorized("the access token is too long")
+        digest = hashlib.sha256(token.encode()).digest()
+        principal = self._verified.get(digest)
+        if principal is None:
+            principal = await self.check(token)
+            self._remember(digest, principal)
+        if principal.expires_at <= clock.now():
+            raise Unauthorized("the access token has expired")
+        if self.revocations.revoked(principal.session_id):
+            raise Unauthorized("the session has ended")
+        return principal
+
+    def _remember(self, digest: bytes, principal: Principal) -> None:
+        self._verified[digest] = principal
+        if len(self._verified) > CACHED_TOKENS:
+            self._verified.popitem(last=False)
+
+    async def check(self, token: str) -> Principal:
+        """Signature and claims of a token, from scratch (RFC 8725: the algorithm and `typ` are ours, not its)."""
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError as error:
+            raise Unauthorized("not an access token") from error
+        if str(header.get("typ", "")).lower().removeprefix("application/") != TOKEN_TYPE:
+            raise Unauthorized("not an access token")
+        if header.get("alg") != ALGORITHM or not isinstance(header.get("kid"), str):
+            raise Unauthorized("not an access token of this platform")
+        key = await self._jwks.key(header["kid"])
+        try:
+            claims = jwt.decode(
+                token, key, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY,
+                options={"require": REQUIRED},
+            )  # fmt: skip
+        except jwt.ExpiredSignatureError as error:
+            raise Unauthorized("the access token has expired") from error
+        except jwt.InvalidTokenError as error:
+            raise Unauthorized("the access token is not valid") from error
+        return _principal(claims, token)
+
+
+def _principal(claims: Mapping[str, Any], token: str) -> Principal:
+    texts = [claims[name] for name in ("sub", "org", "sid")]
+    roles = claims["roles"]
+    if not all(isinstance(text, str) and text for text in texts) or not isinstance(roles, list):
+        raise Unauthorized("the access token is not valid")
+    user_id, organization_id, session_id = texts
+    return Principal(
+        user_id=user_id,
+        organization_id=organization_id,
+        session_id=session_id,
+        roles=tuple(str(role) for role in roles),
+        permissions=permissions_of(str(role) for role in roles),
+        expires_at=datetime.fromtimestamp(int(claims["exp"]) + LEEWAY, UTC),
+        token=token,
+    )
+
+
+def bearer_token(request: Request) -> str:
+    """The token of the Authorization header (RFC 6750). Raises Unauthorized."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("send an access token: Authorization: Bearer …")
+    return token.strip()
+
+
+async def current_principal(request: Request) -> Principal:
+    """Dependency: the caller. Raises Unauthorized (401)."""
+    identity: Identity = request.app.state.platform.identity
+    return await identity.verify(bearer_token(request))
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+def allowed(permission: str) -> Callable[[Principal], Awaitable[Principal]]:
+    """Dependency: the caller, who has `permission`. Raises Unauthorized (401), Forbidden (403)."""
+
+    async def check(principal: CurrentPrincipal) -> Principal:
+        if permission not in principal.permissions:
+            raise Forbidden(f"this needs the permission {permission}", permission=permission)
+        return principal
+
+    check.permission = permission  # type: ignore[attr-defined]
+    return check
+
+
+def require_caller(*app_ids: str) -> Callable[[Request], Awaitable[None]]:
+    """Dependency of an internal route: only these apps. Their sidecar names them; mTLS makes that name trustworthy."""
+
+    async def check(request: Request) -> None:
+        if request.headers.get("dapr-caller-app-id") not in app_ids:
+            raise Forbidden(f"only {', '.join(app_ids)} may call this")
+
+    return check

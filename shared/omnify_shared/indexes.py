@@ -1,0 +1,115 @@
+"""Lists: paged index documents, as the state API lists no keys.
+
+A scope (an organisation, say) has pages of at most `page_size` entries, filled in turn. A page is created first-write
+and the head, which names the newest page, is only a hint: readers and writers look beyond it, so a crash between the
+two writes loses nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, JsonValue
+
+from omnify_shared.dapr.errors import AlreadyExists
+from omnify_shared.documents import Documents, Emit
+from omnify_shared.problems import BadRequest
+from omnify_shared.state import StateStore
+
+MAX_PAGE = 1000
+
+
+class Entry(BaseModel):
+    """One line of a list: the id of a document and the few fields that the list shows."""
+
+    id: str
+    summary: dict[str, JsonValue] = {}
+
+
+class _PageDocument(BaseModel):
+    entries: list[Entry] = []
+
+
+class _Head(BaseModel):
+    newest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Entries, newest first, and where the next ones start (None at the end)."""
+
+    items: list[Entry]
+    next_cursor: str | None
+
+
+class _Full(Exception):
+    """The page took its last entry before."""
+
+
+class Index:
+    """An append-only list per scope. Adding an id twice to the newest page keeps one entry."""
+
+    def __init__(self, state: StateStore, kind: str, page_size: int = 200) -> None:
+        self._heads = Documents(state, f"{kind}-index", _Head)
+        self._pages = Documents(state, f"{kind}-index", _PageDocument)
+        self._page_size = page_size
+
+    async def add(self, scope: str, id: str, **summary: Any) -> None:
+        """Appends an entry. Raises SidecarUnavailable, Contended."""
+        entry = Entry(id=id, summary=summary)
+        number = await self._newest(scope)
+        while True:
+            try:
+                await self._pages.upsert(scope, str(number), initial=_PageDocument, change=self._appending(entry))
+                return
+            except _Full:
+                number += 1
+                await self._open(scope, number)
+
+    def _appending(self, entry: Entry) -> Any:
+        def append(page: _PageDocument, _: Emit) -> _PageDocument:
+            if any(known.id == entry.id for known in page.entries):
+                return page
+            if len(page.entries) >= self._page_size:
+                raise _Full
+            return _PageDocument(entries=[*page.entries, entry])
+
+        return append
+
+    async def _open(self, scope: str, number: int) -> None:
+        try:
+            await self._pages.create(scope, str(number), value=_PageDocument())
+        except AlreadyExists:
+            return
+        await self._heads.upsert(
+            scope, "head", initial=_Head, change=lambda head, _: head if head.newest >= number else _Head(newest=number)
+        )
+
+    async def _newest(self, scope: str) -> int:
+        head = await self._heads.get(scope, "head")
+        number = head.newest if head else 0
+        while await self._pages.get(scope, str(number + 1)):
+            number += 1
+        return number
+
+    async def list(self, scope: str, *, cursor: str | None = None, limit: int = 50) -> Page:
+        """At most `limit` entries (1 to 1000) from `cursor` on, newest first. Raises BadRequest for a bad cursor."""
+        page, position = await self._start(scope, cursor)
+        items: list[Entry] = []
+        while page >= 0 and len(items) < min(limit, MAX_PAGE):
+            found = await self._pages.get(scope, str(page))
+            entries = found.entries if found else []
+            position = len(entries) if position is None else min(position, len(entries))
+            taken = entries[max(0, position - (limit - len(items))) : position]
+            items.extend(reversed(taken))
+            position -= len(taken)
+            if position == 0:
+                page, position = page - 1, None
+        return Page(items, None if page < 0 else f"{page}.{'' if position is None else position}")
+
+    async def _start(self, scope: str, cursor: str | None) -> tuple[int, int | None]:
+        if cursor is None:
+            return await self._newest(scope), None
+        page, _, position = cursor.partition(".")
+        if not page.isdecimal() or (position and not position.isdecimal()) or len(cursor) > 20:
+            raise BadRequest("cursor: not one that this list gave out")
+        return int(page), int(position) if position else None

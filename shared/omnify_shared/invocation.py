@@ -1,0 +1,96 @@
+"""Calls to peer services by app-id, through the sidecar (https://docs.dapr.io/reference/api/service_invocation_api/)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from pydantic import JsonValue
+from pydantic_core import from_json, to_json
+
+from omnify_shared.context import current
+from omnify_shared.dapr.errors import PeerTimeout, PeerUnavailable
+from omnify_shared.dapr.sidecar import Sidecar
+
+TIMEOUT = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A peer's answer, whatever its status."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ValueError when it is none."""
+        return from_json(self.body)
+
+
+class Invoker:
+    """Calls peers. The sidecar finds them, retries what `resiliency.yaml` allows, and encrypts where mTLS is on."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The pooled session, for callers that stream."""
+        return self._sidecar.session
+
+    @property
+    def base_url(self) -> str:
+        """Where the sidecar listens; a call's path is appended as it is."""
+        return self._sidecar.base_url
+
+    def headers(self, app_id: str, *, forward_auth: bool = False) -> dict[str, str]:
+        """The headers of a call: the target, this app's token, the request's ids."""
+        context = current()
+        headers = {
+            "dapr-app-id": app_id,
+            "traceparent": context.traceparent,
+            "x-request-id": context.request_id,
+            **self._sidecar.token_header,
+        }
+        if forward_auth and context.authorization:
+            headers["authorization"] = context.authorization
+        return headers
+
+    async def request(
+        self,
+        app_id: str,
+        method: str,
+        path: str,
+        *,
+        json: JsonValue = None,
+        headers: Mapping[str, str] | None = None,
+        forward_auth: bool = False,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - given to the HTTP client
+    ) -> Reply:
+        """One call; any status is returned. `path` starts with `/`; `timeout` is in seconds.
+
+        Raises: PeerUnavailable when the peer or a sidecar is down; PeerTimeout.
+        """
+        sent = self.headers(app_id, forward_auth=forward_auth) | dict(headers or {})
+        body = None if json is None else to_json(json)
+        if body is not None:
+            sent["content-type"] = "application/json"
+        limit = aiohttp.ClientTimeout(total=timeout)
+        try:
+            async with self.session.request(
+                method, self.base_url + path, data=body, headers=sent, timeout=limit, allow_redirects=False
+            ) as answer:
+                reply = Reply(answer.status, await answer.read(), answer.headers)
+        except TimeoutError as error:
+            raise PeerTimeout(f"{app_id} did not answer within {timeout:g} s") from error
+        except aiohttp.ClientError as error:
+            raise PeerUnavailable(f"{app_id} can't be reached: no sidecar") from error
+        if sidecar_failure(reply.status, reply.headers, reply.body):
+            raise PeerUnavailable(f"{app_id} is not running or not ready")
+        return reply
+
+
+def sidecar_failure(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether an answer of 500 is the sidecar's own (the peer was not reached) and not the peer's."""
+    return status >= 500 and b'"errorCode":"ERR_DIRECT_INVOKE"' in body[:512].replace(b" ", b"")

@@ -1,0 +1,66 @@
+"""What a service is built on, handed to its `build` function."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from omnify_shared.dapr.sidecar import Sidecar
+from omnify_shared.events.outbox import Outbox
+from omnify_shared.idempotency import Idempotency
+from omnify_shared.identity import Identity, KeySource, jwks_of_auth
+from omnify_shared.invocation import Invoker
+from omnify_shared.ratelimits import RateLimits
+from omnify_shared.revocations import Revocations
+from omnify_shared.secrets import Secrets
+from omnify_shared.settings import Settings
+from omnify_shared.state import StateStore
+from omnify_shared.tasks import Tasks
+from omnify_shared.telemetry import Telemetry
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The building blocks as this app sees them. Nothing in it needs the sidecar to be up yet."""
+
+    settings: Any
+    sidecar: Sidecar
+    state: StateStore
+    outbox: Outbox
+    invoker: Invoker
+    secrets: Secrets
+    identity: Identity
+    rate_limits: RateLimits
+    idempotency: Idempotency
+    tasks: Tasks
+    telemetry: Telemetry
+    uses_state: bool
+
+    def checks(self) -> dict[str, bool]:
+        """What readiness asks."""
+        checks = {"sidecar": self.sidecar.healthy}
+        if self.uses_state:
+            checks["outbox"] = self.outbox.recovered
+        return checks
+
+
+def make_platform(
+    settings: Settings, telemetry: Telemetry, *, uses_state: bool, keys: KeySource | None = None
+) -> Platform:
+    """Wires the building blocks of one app. `keys` replaces the JWKS fetched from auth (auth has its own)."""
+    tasks = Tasks()
+    sidecar = Sidecar(settings)
+    state = StateStore(sidecar)
+    invoker = Invoker(sidecar)
+    return Platform(
+        settings=settings,
+        sidecar=sidecar,
+        state=state,
+        outbox=Outbox(sidecar, state, tasks, settings.app_id),
+        invoker=invoker,
+        secrets=Secrets(sidecar, settings.environment),
+        identity=Identity(keys or jwks_of_auth(invoker), Revocations(sidecar, state)),
+        rate_limits=RateLimits(state),
+        idempotency=Idempotency(state),
+        tasks=tasks,
+        telemetry=telemetry,
+        uses_state=uses_state,
+    )

@@ -1,0 +1,43 @@
+"""Settings that every service has, read from the environment and frozen."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Environment = Literal["development", "test", "production"]
+
+
+class Settings(BaseSettings):
+    """Common settings; a service subclasses it with its own `env_prefix` (`AUTH_`, …).
+
+    The sidecar's ports and tokens carry the names that Dapr itself sets for an app
+    (https://docs.dapr.io/reference/environment/). Outside development both tokens are required: without them
+    anyone who reaches a port could forge events or call the sidecar.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    app_id: ClassVar[str]
+    public: ClassVar[bool] = False
+
+    environment: Environment = Field(default="development", validation_alias="OMNIFY_ENVIRONMENT")
+    public_url: str = Field(default="http://localhost:8000", validation_alias="OMNIFY_PUBLIC_URL")
+    log_level: str = Field(default="INFO", validation_alias="OMNIFY_LOG_LEVEL")
+    dapr_http_port: int = Field(default=3500, validation_alias="DAPR_HTTP_PORT")
+    dapr_grpc_port: int = Field(default=50001, validation_alias="DAPR_GRPC_PORT")
+    dapr_api_token: SecretStr | None = Field(default=None, validation_alias="DAPR_API_TOKEN")
+    app_api_token: SecretStr | None = Field(default=None, validation_alias="APP_API_TOKEN")
+    max_body_bytes: int = Field(default=1_048_576, validation_alias="OMNIFY_MAX_BODY_BYTES")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not hasattr(cls, "app_id"):
+            raise TypeError(f"{cls.__name__} names no app_id")
+
+    @model_validator(mode="after")
+    def _tokens_outside_development(self) -> Self:
+        missing = [name for name in ("dapr_api_token", "app_api_token") if getattr(self, name) is None]
+        if self.environment == "production" and missing:
+            raise ValueError(f"set {' and '.join(name.upper() for name in missing)}: required in production")
+        return self
