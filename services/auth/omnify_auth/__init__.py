@@ -1,0 +1,1 @@
+"""Accounts, organisations, sign-in, tokens and sessions."""

@@ -1,0 +1,21 @@
+"""Wires the auth service."""
+
+from fastapi import FastAPI
+from omnify_shared.app import service_app
+
+from omnify_auth import routes
+from omnify_auth.service import build
+from omnify_auth.settings import AuthSettings
+
+
+def create_app(settings: AuthSettings | None = None) -> FastAPI:
+    """The ASGI app; settings come from the environment unless given."""
+    app = service_app(
+        settings or AuthSettings(),
+        title="Omnify auth",
+        build=build,
+        routers=[routes.public, routes.well_known, routes.internal],
+        revocations=True,
+        keys=lambda _: app.state.service.jwks,
+    )
+    return app

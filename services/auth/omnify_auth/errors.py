@@ -1,0 +1,65 @@
+"""What auth refuses, as RFC 9457 problems.
+
+Problem
+├── EmailNotVerified       403  right password, address not yet proven
+├── InvalidCredentials     401  unknown address or wrong password: one answer for both
+├── InvalidRefreshToken    401  unknown, spent, expired or revoked: one answer for all
+├── InvalidToken           400  a mailed token that is unknown, used or expired: one answer for all
+├── TooManyGuesses         429  wait before the next guess, whether or not the address is known
+├── HashingBusy            503  more sign-ins than the cores can hash
+└── KeysUnavailable        503  the signing keys can't be read
+"""
+
+from datetime import timedelta
+from math import ceil
+
+from omnify_shared.problems import BadRequest, Forbidden, TooManyRequests, Unauthorized, Unavailable
+
+
+class InvalidCredentials(Unauthorized):
+    type, title = "invalid-credentials", "The e-mail address or the password is wrong"
+
+    def __init__(self) -> None:
+        super().__init__("check the address and the password and try again")
+
+
+class EmailNotVerified(Forbidden):
+    type, title = "email-not-verified", "The e-mail address is not verified yet"
+
+    def __init__(self) -> None:
+        super().__init__("open the link in the mail we sent, or ask for a new one")
+
+
+class InvalidToken(BadRequest):
+    type, title = "invalid-token", "The link is not valid"
+
+    def __init__(self) -> None:
+        super().__init__("it was used, has expired or is incomplete; ask for a new one")
+
+
+class InvalidRefreshToken(Unauthorized):
+    type, title = "invalid-refresh-token", "The session has ended"
+
+    def __init__(self) -> None:
+        super().__init__("sign in again")
+
+
+class TooManyGuesses(TooManyRequests):
+    type, title = "too-many-guesses", "Too many failed sign-ins"
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__("wait before the next try", retry_after=max(1, ceil(wait.total_seconds())))
+
+
+class HashingBusy(Unavailable):
+    type, title = "busy", "Too many sign-ins at once"
+
+    def __init__(self) -> None:
+        super().__init__("try again in a moment", retry_after=1)
+
+
+class KeysUnavailable(Unavailable):
+    type, title = "keys-unavailable", "The signing keys can't be read"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, retry_after=5)

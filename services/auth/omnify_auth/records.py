@@ -1,0 +1,136 @@
+"""What auth stores: one document per aggregate. See the README for who writes which field."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Sealed(Record):
+    """Bytes encrypted with AES-256-GCM under version `key` of the key-encryption key; base64url fields."""
+
+    key: int
+    nonce: str
+    data: str
+
+
+class PasswordHash(Record):
+    """An Argon2id string (PHC format) of the password keyed with version `pepper` of the pepper."""
+
+    encoded: str
+    pepper: int
+
+
+class Address(Record):
+    """The claim on an e-mail address: whoever creates it owns the address."""
+
+    user_id: str
+    organization_id: str
+
+
+class Membership(Record):
+    organization_id: str
+    roles: tuple[str, ...]
+
+
+class User(Record):
+    """An account. Until `verified_at` is set it holds what the latest registration typed, whose proof is
+    `verification_id`."""
+
+    user_id: str
+    email: str
+    full_name: str
+    password: PasswordHash
+    memberships: tuple[Membership, ...]
+    verification_id: str
+    created_at: datetime
+    verified_at: datetime | None
+
+
+class Organization(Record):
+    organization_id: str
+    name: str
+    created_at: datetime
+
+
+class MailedToken(Record):
+    """SHA-256 (hex) of a token that was mailed, and until when it counts."""
+
+    digest: str
+    expires_at: datetime
+
+
+class Verification(Record):
+    """One registration that waits for the proof of its address, with what was typed in that registration.
+
+    Proving the address activates these very credentials. Somebody who registered the same address before or after
+    can therefore not slip their own password into the account.
+    """
+
+    verification_id: str
+    user_id: str
+    organization_id: str
+    full_name: str
+    organization_name: str
+    password: PasswordHash
+    tokens: tuple[MailedToken, ...]
+    created_at: datetime
+
+
+class Guard(Record):
+    """Consecutive failed guesses at one address, known or not."""
+
+    failures: int
+    last_failed_at: datetime
+
+
+class Spent(Record):
+    """The refresh token (SHA-256, hex) that was exchanged last, and when."""
+
+    digest: str
+    at: datetime
+
+
+EndReason = Literal["logout", "reuse"]
+
+
+class Session(Record):
+    """One sign-in. Its refresh tokens are a chain; only the newest digest counts."""
+
+    session_id: str
+    user_id: str
+    organization_id: str
+    amr: tuple[str, ...]
+    signed_in_at: datetime
+    expires_at: datetime
+    idle_expires_at: datetime
+    digest: str
+    spent: Spent | None
+    ended_at: datetime | None
+    ended_because: EndReason | None
+
+
+class SigningKey(Record):
+    """An ES256 key pair: public as JWK members, private as sealed PKCS#8 DER; signs from `signs_from` on."""
+
+    kid: str
+    x: str
+    y: str
+    private: Sealed
+    signs_from: datetime
+
+
+class Ring(Record):
+    """All signing keys that are published, in the order of `signs_from`."""
+
+    keys: tuple[SigningKey, ...]
+
+
+class RootKey(Record):
+    """The random key from which the keys for address digests and refresh tokens are derived."""
+
+    sealed: Sealed

@@ -1,0 +1,131 @@
+"""HTTP: `/api/auth` for people's clients, `/.well-known` for verifiers, `/internal` for the email service."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response, status
+from fastapi.responses import JSONResponse
+from omnify_shared.identity import CurrentPrincipal, require_caller
+
+from omnify_auth.deps import ServiceDep
+from omnify_auth.schemas import (
+    AcceptedOut,
+    ContactOut,
+    LoginIn,
+    MeOut,
+    MintedTokenOut,
+    RefreshIn,
+    RegisterIn,
+    ResendIn,
+    TokensOut,
+    UserOut,
+    VerifiedOut,
+    VerifyEmailIn,
+)
+from omnify_auth.service.directory import roles_in
+from omnify_auth.service.sessions import SignedIn
+from omnify_auth.settings import JWKS_MAX_AGE
+
+public = APIRouter(prefix="/api/auth", tags=["auth"])
+well_known = APIRouter(prefix="/.well-known", tags=["keys"])
+internal = APIRouter(prefix="/internal", dependencies=[Depends(require_caller("email"))], include_in_schema=False)
+
+_MAIL_SENT = AcceptedOut(status="accepted", message="If the address can be used, a mail with a link is on its way.")
+_VERIFIED = VerifiedOut(status="verified", message="The address is verified; you can sign in now.")
+_NO_STORE = {"Cache-Control": "no-store"}
+_JWKS_HEADERS = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE.total_seconds():.0f}"}
+
+
+@public.post("/register", status_code=status.HTTP_202_ACCEPTED)
+async def register(form: RegisterIn, service: ServiceDep) -> AcceptedOut:
+    """Registers a user with an organisation. The answer does not tell whether the address is known."""
+    await service.registration.register(form)
+    return _MAIL_SENT
+
+
+@public.post("/verify-email")
+async def verify_email(form: VerifyEmailIn, service: ServiceDep) -> VerifiedOut:
+    """Proves the address with the token of the mailed link, once."""
+    await service.verifications.prove(form.token)
+    return _VERIFIED
+
+
+@public.post("/verify-email/resend", status_code=status.HTTP_202_ACCEPTED)
+async def resend(form: ResendIn, service: ServiceDep) -> AcceptedOut:
+    """Asks for another mail. The answer does not tell whether the address is known."""
+    await service.registration.resend(form.email)
+    return _MAIL_SENT
+
+
+@public.post("/login")
+async def login(form: LoginIn, service: ServiceDep, response: Response) -> TokensOut:
+    """Signs in with a password."""
+    response.headers.update(_NO_STORE)
+    return _tokens(await service.sessions.login(form.email, form.password))
+
+
+@public.post("/refresh")
+async def refresh(form: RefreshIn, service: ServiceDep, response: Response) -> TokensOut:
+    """Exchanges a refresh token. The old one may be repeated for 10 s; after that, using it ends the session."""
+    response.headers.update(_NO_STORE)
+    return _tokens(await service.sessions.refresh(form.refresh_token))
+
+
+@public.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
+async def logout(principal: CurrentPrincipal, service: ServiceDep) -> None:
+    """Ends the session of the access token; every service refuses its tokens within seconds."""
+    await service.sessions.logout(principal.session_id)
+
+
+@public.get("/me")
+async def me(principal: CurrentPrincipal, service: ServiceDep, response: Response) -> MeOut:
+    """The signed-in user."""
+    user = await service.directory.member(principal.user_id)
+    response.headers.update(_NO_STORE)
+    return MeOut(
+        user_id=user.user_id,
+        email=user.email,
+        full_name=user.full_name,
+        organization_id=principal.organization_id,
+        roles=roles_in(user, principal.organization_id),
+        permissions=tuple(sorted(principal.permissions)),
+        session_id=principal.session_id,
+        created_at=user.created_at,
+    )
+
+
+@well_known.get("/jwks.json")
+async def jwks(service: ServiceDep) -> JSONResponse:
+    """The keys that access tokens are signed with (RFC 7517)."""
+    return JSONResponse(await service.jwks(), headers=_JWKS_HEADERS)
+
+
+@internal.post("/verifications/{verification_id}/token")
+async def mint(verification_id: UUID, service: ServiceDep, response: Response) -> MintedTokenOut:
+    """A fresh token for a verification mail."""
+    response.headers.update(_NO_STORE)
+    return await service.verifications.mint(str(verification_id))
+
+
+@internal.get("/users/{user_id}/contact")
+async def contact(user_id: UUID, service: ServiceDep) -> ContactOut:
+    """Where to write to a user."""
+    user = await service.directory.contact(str(user_id))
+    return ContactOut(email=user.email, full_name=user.full_name)
+
+
+def _tokens(signed_in: SignedIn) -> TokensOut:
+    user, session = signed_in.user, signed_in.session
+    return TokensOut(
+        access_token=signed_in.access.text,
+        refresh_token=signed_in.refresh.text,
+        token_type="Bearer",  # noqa: S106 - RFC 6750's name
+        expires_in=signed_in.access.expires_in,
+        session_id=session.session_id,
+        user=UserOut(
+            user_id=user.user_id,
+            email=user.email,
+            full_name=user.full_name,
+            organization_id=session.organization_id,
+            roles=signed_in.roles,
+        ),
+    )

@@ -1,0 +1,59 @@
+"""What auth does, apart from HTTP: `AuthService` holds one object per area."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from omnify_shared.platform import Platform
+
+from omnify_auth.hashing import Hasher
+from omnify_auth.keyring import KeyRing, Schedule
+from omnify_auth.service.directory import Directory
+from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.registration import Registration
+from omnify_auth.service.sessions import Sessions
+from omnify_auth.service.verification import Verifications
+from omnify_auth.settings import AuthSettings
+from omnify_auth.store import Store
+from omnify_auth.tokens import AccessTokens
+from omnify_auth.vault import RootKeys, Vault
+
+
+class AuthService:
+    """The areas of the service. Construction touches nothing outside the process."""
+
+    def __init__(self, platform: Platform, settings: AuthSettings) -> None:
+        store = Store(platform.state, platform.outbox, settings)
+        vault = Vault(platform.secrets)
+        roots = RootKeys(store.root, vault)
+        self.hasher = Hasher(settings, vault)
+        self.keyring = KeyRing(store.keyring, vault, Schedule.of(settings))
+        self.directory = Directory(store, roots)
+        self.registration = Registration(self.directory, store, self.hasher, platform.rate_limits, settings)
+        self.verifications = Verifications(store, settings)
+        self.sessions = Sessions(
+            self.directory,
+            store,
+            self.hasher,
+            Guessing(store, settings),
+            AccessTokens(self.keyring, settings.access_token_ttl),
+            roots,
+            platform.identity.revocations,
+            settings,
+        )
+
+    async def jwks(self) -> dict[str, Any]:
+        """The published signing keys as a JWK Set."""
+        return await self.keyring.jwks()
+
+
+@asynccontextmanager
+async def build(platform: Platform) -> AsyncIterator[AuthService]:
+    """The service for the life of the process."""
+    settings = platform.settings
+    assert isinstance(settings, AuthSettings)  # noqa: S101 - narrows the platform's type
+    service = AuthService(platform, settings)
+    try:
+        yield service
+    finally:
+        service.hasher.close()

@@ -1,0 +1,45 @@
+"""Who has which address, and who is who."""
+
+from omnify_shared.ids import new_id
+from omnify_shared.problems import NotFound, Unauthorized
+
+from omnify_auth.addresses import digest
+from omnify_auth.records import User
+from omnify_auth.store import Store
+from omnify_auth.vault import RootKeys
+
+
+class Directory:
+    """Looks accounts up. An unknown address costs the same reads as a known one."""
+
+    def __init__(self, store: Store, roots: RootKeys) -> None:
+        self._store = store
+        self._roots = roots
+
+    async def name(self, address: str) -> str:
+        """The name under which an address is claimed, guarded and limited: its keyed digest."""
+        return digest(address, await self._roots.key("addresses"))
+
+    async def owner(self, name: str) -> User | None:
+        """The account that claimed the address with this name."""
+        address = await self._store.addresses.get(name)
+        return await self._store.users.get(address.user_id if address else new_id())
+
+    async def member(self, user_id: str) -> User:
+        """The account of a signed-in user. Raises Unauthorized when it is gone."""
+        user = await self._store.users.get(user_id)
+        if user is None:
+            raise Unauthorized("the account no longer exists")
+        return user
+
+    async def contact(self, user_id: str) -> User:
+        """The account to write to. Raises NotFound."""
+        user = await self._store.users.get(user_id)
+        if user is None:
+            raise NotFound("no such user")
+        return user
+
+
+def roles_in(user: User, organization_id: str) -> tuple[str, ...]:
+    """The user's roles in an organisation; none for a stranger."""
+    return next((m.roles for m in user.memberships if m.organization_id == organization_id), ())

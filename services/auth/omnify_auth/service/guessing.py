@@ -1,0 +1,62 @@
+"""Counting wrong guesses at passwords, so that guesses made at the same time gain nothing.
+
+A guess is judged at the moment it is settled, after the password was compared: a write under the document's ETag for
+a wrong one, a fresh read for a right one. Settled guesses stand in one order, and the ladder holds for that order:
+a guess that finds a wait running is refused whatever the password was, and tells its maker nothing.
+"""
+
+from datetime import UTC, datetime
+
+from omnify_shared import clock
+from omnify_shared.dapr.errors import Missing
+from omnify_shared.documents import Emit
+
+from omnify_auth.errors import TooManyGuesses
+from omnify_auth.guard import Ladder
+from omnify_auth.records import Guard
+from omnify_auth.settings import AuthSettings
+from omnify_auth.store import Store
+
+_NONE = Guard(failures=0, last_failed_at=datetime.fromtimestamp(0, UTC))
+
+
+class Guessing:
+    """The guard of each address, known or not; `name` is the address's digest."""
+
+    def __init__(self, store: Store, settings: AuthSettings) -> None:
+        self._store = store
+        self._ladder = Ladder.of(settings)
+
+    async def admit(self, name: str) -> None:
+        """Before the costly comparison. Raises TooManyGuesses while a wait runs."""
+        self._refuse_in_wait(await self._store.guards.get(name))
+
+    async def wrong(self, name: str, *, known: bool) -> None:
+        """Settles a wrong guess: counts it. Raises TooManyGuesses when others were counted first and a wait runs."""
+        guards = self._store.guards if known else self._store.guards_of_nobody
+
+        def change(guard: Guard, emit: Emit) -> Guard:
+            self._refuse_in_wait(guard)
+            return Guard(failures=guard.failures + 1, last_failed_at=clock.now())
+
+        await guards.upsert(name, initial=lambda: _NONE, change=change)
+
+    async def right(self, name: str) -> None:
+        """Settles a right guess: forgets the wrong ones. Raises TooManyGuesses when a wait runs by now."""
+        guard = await self._store.guards.get(name)
+        self._refuse_in_wait(guard)
+        if guard is None or guard.failures == 0:
+            return
+
+        def change(guard: Guard, emit: Emit) -> Guard:
+            self._refuse_in_wait(guard)
+            return guard if guard.failures == 0 else _NONE
+
+        try:
+            await self._store.guards.update(name, change=change)
+        except Missing:
+            return
+
+    def _refuse_in_wait(self, guard: Guard | None) -> None:
+        if wait := self._ladder.remaining(guard, clock.now()):
+            raise TooManyGuesses(wait)

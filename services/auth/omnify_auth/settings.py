@@ -1,0 +1,79 @@
+"""Settings of the auth service (`AUTH_…`), with floors that hold everywhere but in development."""
+
+import os
+from datetime import timedelta
+from typing import Any, ClassVar, Self
+
+from omnify_shared.settings import Settings
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+_FLOORS: dict[str, Any] = {
+    "password_min_length": 15,
+    "hash_memory_kib": 19_456,
+    "hash_time_cost": 2,
+    "guesses_wait": timedelta(seconds=30),
+}
+_CEILINGS: dict[str, Any] = {
+    "password_max_length": 256,
+    "refresh_idle": timedelta(days=14),
+    "refresh_absolute": timedelta(days=30),
+    "refresh_grace": timedelta(seconds=10),
+    "key_rotation": timedelta(days=1),
+    "verification_ttl": timedelta(hours=1),
+    "guesses_free": 5,
+    "guesses_ceiling": 100,
+}
+
+
+class AuthSettings(Settings):
+    """Figures are those of NIST SP 800-63B-4, OWASP's password storage guide and RFC 9700; see the README."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_")
+    app_id: ClassVar[str] = "auth"
+
+    password_min_length: int = Field(default=15, ge=8)
+    password_max_length: int = Field(default=256, ge=64)
+    hash_memory_kib: int = Field(default=19_456, ge=8)
+    hash_time_cost: int = Field(default=2, ge=1)
+    hash_workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    hash_queue: int = Field(default=64, ge=0)
+
+    guesses_free: int = Field(default=5, ge=1)
+    guesses_wait: timedelta = timedelta(seconds=30)
+    guesses_longest_wait: timedelta = timedelta(hours=1)
+    guesses_ceiling: int = Field(default=100, ge=1)
+
+    verification_ttl: timedelta = timedelta(hours=1)
+    unverified_ttl: timedelta = timedelta(days=7)
+    mails_per_window: int = Field(default=5, ge=1)
+    mails_window: timedelta = timedelta(minutes=10)
+    mails_per_day: int = Field(default=20, ge=1)
+
+    access_token_ttl: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))
+    refresh_idle: timedelta = timedelta(days=14)
+    refresh_absolute: timedelta = timedelta(days=30)
+    refresh_grace: timedelta = timedelta(seconds=10)
+    key_rotation: timedelta = timedelta(hours=24)
+    key_published_early: timedelta = timedelta(hours=1)
+
+    @model_validator(mode="after")
+    def _safe_outside_development(self) -> Self:
+        if self.environment == "development":
+            return self
+        low = [name for name, floor in _FLOORS.items() if getattr(self, name) < floor]
+        high = [name for name, ceiling in _CEILINGS.items() if getattr(self, name) > ceiling]
+        if low or high:
+            names = ", ".join(f"AUTH_{name.upper()}" for name in low + high)
+            raise ValueError(f"refused outside development: {names} is weaker than the safe value")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_known_before_they_sign(self) -> Self:
+        if not 2 * JWKS_MAX_AGE <= self.key_published_early < self.key_rotation:
+            raise ValueError("AUTH_KEY_PUBLISHED_EARLY must be twice the JWKS max-age or more, and below the rotation")
+        return self
+
+
+JWKS_MAX_AGE = timedelta(minutes=5)
+CLOCK_LEEWAY = timedelta(seconds=60)

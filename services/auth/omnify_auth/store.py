@@ -1,0 +1,39 @@
+"""The documents of auth: the only module that touches state."""
+
+from datetime import timedelta
+
+from omnify_shared.documents import Documents
+from omnify_shared.events.outbox import Outbox
+from omnify_shared.state import StateStore
+
+from omnify_auth.records import Address, Guard, Organization, Ring, RootKey, Session, User, Verification
+from omnify_auth.settings import AuthSettings
+
+_GUARD_OF_NOBODY = timedelta(days=30)
+_MARGIN = timedelta(days=1)
+
+
+class Store:
+    """One `Documents` per kind of aggregate.
+
+    | kind         | key                        | made by                | gone after                   |
+    | address      | digest of the address      | registration           | never                        |
+    | user         | user id                    | registration           | never                        |
+    | organization | organisation id            | registration           | never                        |
+    | verification | verification id            | registration           | proof, or `unverified_ttl`   |
+    | guard        | digest of the address      | a wrong guess          | 30 days, if nobody's address |
+    | session      | session id                 | login                  | its end, and a day           |
+    | keyring      | "main"                     | first use              | never                        |
+    | root         | "main"                     | first use              | never                        |
+    """
+
+    def __init__(self, state: StateStore, outbox: Outbox, settings: AuthSettings) -> None:
+        self.addresses = Documents(state, "address", Address)
+        self.users = Documents(state, "user", User, outbox=outbox)
+        self.organizations = Documents(state, "organization", Organization, outbox=outbox)
+        self.verifications = Documents(state, "verification", Verification, ttl=settings.unverified_ttl)
+        self.guards = Documents(state, "guard", Guard)
+        self.guards_of_nobody = Documents(state, "guard", Guard, ttl=_GUARD_OF_NOBODY)
+        self.sessions = Documents(state, "session", Session, outbox=outbox, ttl=settings.refresh_absolute + _MARGIN)
+        self.keyring = Documents(state, "keyring", Ring)
+        self.root = Documents(state, "root", RootKey)
