@@ -1,0 +1,10 @@
+"""Dependencies of the gateway's own routes."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from omnify_shared.deps import service_of
+
+from omnify_gateway.service import GatewayService
+
+ServiceDep = Annotated[GatewayService, Depends(service_of(GatewayService))]

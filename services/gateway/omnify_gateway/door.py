@@ -1,0 +1,35 @@
+"""The outermost layer: paths of the services go straight to the proxy, the gateway's own to the app behind it."""
+
+from omnify_shared.settings import Settings
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from omnify_gateway.headers import SITE_SECURITY, STRICT_TRANSPORT, harden
+from omnify_gateway.service import GatewayService
+
+OWN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/verify-email", "/health", "/metrics"})
+OWN_PREFIXES = ("/assets/", "/health/", "/dapr/")
+
+
+class Door:
+    """Keeps the proxied requests clear of the framework: its middlewares and routing cost more than the proxy."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._security = SITE_SECURITY + ((STRICT_TRANSPORT,) if settings.public_url.startswith("https://") else ())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        path: str = scope["path"]
+        if path in OWN_PATHS or path.startswith(OWN_PREFIXES):
+            return await self._app(scope, receive, self._hardened(send))
+        service: GatewayService = scope["app"].state.service
+        return await service.proxy(scope, receive, send)
+
+    def _hardened(self, send: Send) -> Send:
+        async def hardened(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = harden(list(message.get("headers", ())), self._security)
+            await send(message)
+
+        return hardened

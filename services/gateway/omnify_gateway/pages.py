@@ -1,0 +1,45 @@
+"""The gateway's few pages: static files with a strict Content-Security-Policy, no framework, nothing from elsewhere."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import fastapi_offline
+from fastapi.responses import FileResponse
+
+_OWN = Path(str(files("omnify_gateway") / "static"))
+_SWAGGER = Path(fastapi_offline.__file__).parent / "static"
+
+_BASE_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'self'"
+)
+_POLICY = _BASE_POLICY + "; require-trusted-types-for 'script'"
+# Swagger UI sets style attributes and innerHTML.
+_DOCS_POLICY = _BASE_POLICY + " 'unsafe-inline'"
+
+ASSETS = {
+    "site.css": _OWN / "site.css",
+    "verify-email.js": _OWN / "verify-email.js",
+    "docs.js": _OWN / "docs.js",
+    "swagger-ui.css": _SWAGGER / "swagger-ui.css",
+    "swagger-ui-bundle.js": _SWAGGER / "swagger-ui-bundle.js",
+}
+
+
+def page(name: str, *, docs: bool = False) -> FileResponse:
+    """An HTML page; `docs` loosens the policy by what Swagger UI needs."""
+    headers = {
+        "content-security-policy": _DOCS_POLICY if docs else _POLICY,
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=()",
+        "x-frame-options": "DENY",
+        "cache-control": "no-cache",
+    }
+    return FileResponse(_OWN / f"{name}.html", media_type="text/html; charset=utf-8", headers=headers)
+
+
+def asset(name: str) -> FileResponse | None:
+    """A script or style sheet of the pages, or None when there is none of that name."""
+    path = ASSETS.get(name)
+    return FileResponse(path, headers={"cache-control": "public, max-age=3600"}) if path else None
