@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dapr.clients.exceptions import DaprGrpcError
+from dapr.clients.grpc._request import TransactionalStateOperation
 from dapr.clients.grpc._state import Concurrency, Consistency, StateItem, StateOptions
 from grpc import StatusCode
 
@@ -84,9 +85,15 @@ class StateStore:
             raise translate(error) from error
 
     async def put_many(self, items: Sequence[tuple[str, bytes]], *, ttl: timedelta | None = None) -> None:
-        """Writes several values over whatever is there, in one call. Not atomic: some may be written on an error."""
-        states = [_item(key, data, None, False, ttl) for key, data in items]
-        await self._sidecar.call(self._sidecar.client.save_bulk_state(self._store, states))
+        """Writes several values over whatever is there, in one call of at most 4 MiB.
+
+        A transaction, for speed only: the bulk save writes items one by one, all at once, and hundreds of them lock
+        each other out of a SQLite file. Not to be relied on as atomic or even as written (MongoDB's commit result is
+        dropped by the component): read back what must be there.
+        """
+        metadata = {"ttlInSeconds": str(max(1, round(ttl.total_seconds())))} if ttl else {}
+        operations = [TransactionalStateOperation(key=key, data=data, metadata=metadata) for key, data in items]
+        await self._sidecar.call(self._sidecar.client.execute_state_transaction(self._store, operations))
 
     async def delete(self, key: str, *, etag: str | None = None) -> None:
         """Deletes a key; a missing one is no error. Raises Stale when an ETag is given and is not the stored one."""
