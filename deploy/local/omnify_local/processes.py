@@ -24,7 +24,9 @@ class _Reaper:
 
     def _start(self) -> subprocess.Popen[str]:
         script = str(Path(__file__).with_name("reaper.py"))
-        return subprocess.Popen([sys.executable, "-S", script], stdin=subprocess.PIPE, text=True, start_new_session=True)
+        return subprocess.Popen(
+            [sys.executable, "-S", script], stdin=subprocess.PIPE, text=True, start_new_session=True
+        )
 
     def tell(self, line: str) -> None:
         with self._lock:
@@ -51,7 +53,13 @@ class Process:
     """A child in its own process group, its output in `log`. Signals go to the whole group."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, log: Path, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         """`env` is added to ours. Raises LocalError when the program cannot be started."""
         self.name, self.log = name, log
@@ -91,12 +99,13 @@ class Process:
         deadline = time.monotonic() + timeout
         while not ready():
             if not self.running:
-                raise LocalError(f"{self.name} ended with status {self.exit_code}; its log {self.log} ends:\n{tail(self.log)}")
+                raise LocalError(self._story(f"ended with status {self.exit_code}"))
             if time.monotonic() > deadline:
-                raise LocalError(
-                    f"{self.name} did not {what} within {timeout:g} s; its log {self.log} ends:\n{tail(self.log)}"
-                )
+                raise LocalError(self._story(f"did not {what} within {timeout:g} s"))
             time.sleep(_POLL)
+
+    def _story(self, what: str) -> str:
+        return f"{self.name} {what}; its log {self.log} ends:\n{tail(self.log)}"
 
     def signal(self, number: int) -> None:
         """Send a signal to the group; a group that is gone already is fine."""

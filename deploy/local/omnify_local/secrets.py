@@ -1,10 +1,11 @@
-"""Secrets of one machine, generated on the first run and kept: `.omnify/secrets/<app-id>.json` and `infrastructure.json`.
+"""Secrets of one machine, made on the first run and kept: `.omnify/secrets/<app-id>.json`, `infrastructure.json`.
 
 Application secrets are 32 random bytes, base64url. Infrastructure entries say where the servers are: edit them to bring
 your own. SENDGRID_API_KEY and MONGODB_URL are taken from the environment when the files are made.
 """
 
 import base64
+import functools
 import json
 import os
 import secrets
@@ -70,7 +71,7 @@ def ensure(home: Path, infrastructure: Mapping[str, str] | None = None) -> None:
     """Make what is missing under `home`; whatever is there stays as it is."""
     wanted: dict[str, Mapping[str, Callable[[], str]]] = dict(_GENERATED)
     servers = infrastructure or default_infrastructure()
-    wanted[INFRASTRUCTURE] = {name: (lambda value=value: value) for name, value in servers.items()}
+    wanted[INFRASTRUCTURE] = {name: functools.partial(str, value) for name, value in servers.items()}
     for name, entries in wanted.items():
         present = read(home, name)
         missing = {key: make() for key, make in entries.items() if key not in present}

@@ -4,8 +4,8 @@ import grpc
 import httpx2 as httpx
 import pytest
 from dapr.proto import api_service_v1, api_v1, common_v1
-from omnify_local.errors import LocalError
 
+from omnify_local.errors import LocalError
 from omnify_shared.testing import ExtraApp, Sidecar
 from omnify_shared.testing.plugin import NewHome, NewSidecar
 

@@ -7,8 +7,8 @@
         with Sidecar(home, "probe") as sidecar:                       # daprd is up with its components
             ...                                                       # sidecar.ports.grpc, sidecar.url, sidecar.headers
 
-`Sidecar(home, "probe", app_port=port)` serves an app: start the app with `sidecar.app_environment`. `terminate()`, `kill()`,
-`suspend()` and `resume()` act on the process, `start()` brings it back on the same ports. Logs are under `home.logs`.
+`Sidecar(home, "probe", app_port=port)` serves an app: start the app with `sidecar.app_environment`. `terminate()`,
+`kill()`, `suspend()` and `resume()` act on the process, `start()` brings it back on the same ports. Logs: `home.logs`.
 """
 
 from omnify_shared.testing.home import ExtraApp, Home

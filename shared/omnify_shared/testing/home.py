@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from omnify_local import paths, secrets
 from omnify_local.secrets import TOKENS
 
@@ -26,7 +27,9 @@ class ExtraApp:
 class Home:
     """`path` is the working directory of daprd; `components` the copy of the set that tests may change."""
 
-    def __init__(self, path: Path, set_name: str, infrastructure: Mapping[str, str], extra: Iterable[ExtraApp] = ()) -> None:
+    def __init__(
+        self, path: Path, set_name: str, infrastructure: Mapping[str, str], extra: Iterable[ExtraApp] = ()
+    ) -> None:
         """Make the folder. `infrastructure` overrides single entries of the default addresses (`redis-host`, …)."""
         self.path, self.set_name = path, set_name
         self.components = path / "components"

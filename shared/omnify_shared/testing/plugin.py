@@ -1,17 +1,17 @@
 """Pytest plugin: component sets as a parameter, backing servers once per session, homes and sidecars per test.
 
-Registered by the root conftest. `--set=local` (repeatable) limits the run to a set. A set that cannot run here is skipped with
-the reason, and fails instead when CI=true.
+Registered by the root conftest. `--set=local` (repeatable) limits the run to a set. A set that cannot run here is
+skipped with the reason, and fails instead when CI=true.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
 from omnify_local.errors import LocalError
 from omnify_local.processes import tail
-
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.home import ExtraApp, Home
 from omnify_shared.testing.sidecar import Sidecar
@@ -26,7 +26,9 @@ _failed = pytest.StashKey[bool]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --set."""
     group = parser.getgroup("omnify")
-    group.addoption("--set", action="append", choices=SETS, dest="sets", help="run on this component set only (repeatable)")
+    group.addoption(
+        "--set", action="append", choices=SETS, dest="sets", help="run on this component set only (repeatable)"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -37,7 +39,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember failures, so that the fixtures can show logs."""
     report = yield
     if report.failed:
@@ -78,7 +80,7 @@ def make_home(backing: Backing, path: Path, set_name: str, extra: Iterable[Extra
 
 @pytest.fixture
 def new_sidecar(request: pytest.FixtureRequest) -> Iterator[NewSidecar]:
-    """`new_sidecar(home, app_id, ...)`: a Sidecar that is started, and stopped after the test; failures show its log."""
+    """`new_sidecar(home, app_id, ...)`: a started Sidecar, stopped after the test; a failure shows its log."""
     started: list[Sidecar] = []
 
     def make(home: Home, app_id: str, start: bool = True, **options: object) -> Sidecar:

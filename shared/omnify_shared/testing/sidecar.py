@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2 as httpx
+
 from omnify_local import tools
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK, free_port
 from omnify_local.processes import Process
-
 from omnify_shared.testing.home import Home
 
 
@@ -32,7 +32,7 @@ class SidecarPorts:
 class Sidecar:
     """daprd for `app_id` in `home`. `app_port` None means a sidecar without an app behind it.
 
-    Nothing runs until `start()`, which returns when the sidecar's own APIs and components are up; an app may come later.
+    Nothing runs until `start()`, which returns when the sidecar's APIs and components are up; an app may come later.
     """
 
     def __init__(
