@@ -20,7 +20,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 CALL_TIMEOUT = 5.0  # seconds
-WATCH_INTERVAL = 1.0  # seconds
+WATCH_INTERVAL = 1.0  # seconds while the sidecar is up
+SEEK_INTERVAL = 0.1  # seconds while it is not
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes; the sidecar's own limit is the lower one
 
 
@@ -77,7 +78,15 @@ class Sidecar:
             self.healthy = healthy
             if healthy:
                 self.ready.set()
-            await asyncio.sleep(WATCH_INTERVAL if healthy else WATCH_INTERVAL / 4)
+            await asyncio.sleep(WATCH_INTERVAL if healthy else SEEK_INTERVAL)
+
+    async def wait_ready(self, seconds: float) -> None:
+        """Waits for the first contact. Raises SidecarUnavailable when there is none within `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.ready.wait()
+        except TimeoutError as error:
+            raise SidecarUnavailable("the sidecar is not up yet") from error
 
     async def _is_up(self) -> bool:
         try:

@@ -27,9 +27,8 @@ class EventData(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     event_type: ClassVar[str] = ""
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, *, type: str = "", **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
+    def __init_subclass__(cls, *, type: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
         if not _TYPE.match(type):
             raise TypeError(f"{cls.__name__}: {type!r} is not of the form omnify.<service>.<noun>.<verb>.v<n>")
         cls.event_type = type

@@ -15,20 +15,27 @@ from omnify_shared.events.deadletters import DeadLetter, DeadLetterPage, DeadLet
 from omnify_shared.events.subscriptions import Dispatcher, Subscriptions
 
 PUBSUB = "pubsub"
+FIRST_CONTACT = 5.0  # seconds
 Status = dict[str, str]
 
 
 def mount(app: FastAPI, subscriptions: Subscriptions, dispatcher: Dispatcher, letters: DeadLetters) -> None:
-    """Adds the subscriptions of an app, each with the app's dead-letter topic."""
+    """Adds the subscriptions of an app, each with the app's dead-letter topic.
+
+    A sidecar may deliver a moment before the app has noticed that it is up, so both routes wait for that.
+    """
     dapr_app = DaprApp(app)
+    sidecar = app.state.platform.sidecar
 
     async def deliver(request: Request) -> Status:
+        await sidecar.wait_ready(FIRST_CONTACT)
         answer, _ = await dispatcher.dispatch(await _body(request), request.app.state.service)
         if answer == "RETRY":
             await asyncio.sleep(0.05)
         return {"status": answer}
 
     async def keep(request: Request) -> Status:
+        await sidecar.wait_ready(FIRST_CONTACT)
         await letters.keep(await _body(request))
         return {"status": "SUCCESS"}
 

@@ -126,7 +126,8 @@ class Dispatcher:
         try:
             await self._inbox.failed(source, event_id, reason[:MAX_REASON])
         except Exception as error:
-            log.warning("reason not recorded", event_id=event_id, error=_reason(error))
+            log.warning("reason not recorded, so not dropped", event_id=event_id, error=_reason(error))
+            return "RETRY", reason[:MAX_REASON]
         return answer, reason[:MAX_REASON]
 
 

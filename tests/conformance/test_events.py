@@ -1,0 +1,194 @@
+"""Guarantees of events, the same on every component set: none lost, none handled twice, whatever the order."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from conformance.probe import Consumer, Thing, ThingHappened, crash, running
+
+from omnify_shared.documents import Documents
+from omnify_shared.envelope import Wire, pending
+from omnify_shared.events import CloudEvent, outbox
+from omnify_shared.ids import new_id
+from omnify_shared.platform import Platform
+from omnify_shared.testing import Sidecar
+
+
+def things(platform: Platform) -> Documents[Thing]:
+    return Documents(platform.state, "thing", Thing, outbox=platform.outbox)
+
+
+async def create(platform: Platform, name: str, fail: str = "") -> None:
+    await things(platform).create(name, value=Thing(name=name), events=[ThingHappened(name=name, fail=fail)])
+
+
+async def until_cleared(platform: Platform, name: str) -> None:
+    async with asyncio.timeout(15):
+        while (entry := await platform.state.get(f"thing/{name}")) is None or pending(entry.data):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_committed_event_is_handled_with_its_facts(probe: Platform, consumer: Consumer) -> None:
+    name = new_id()
+    await create(probe, name)
+
+    def rename(thing: Thing, emit: Any) -> Thing:
+        emit(ThingHappened(name=name))
+        return thing.model_copy()
+
+    await things(probe).update(name, change=rename)
+    events = await consumer.notes.wait_for(name, 2)
+    assert {(event.source, event.type, event.subject) for event in events} == {
+        ("probe", "omnify.probe.thing.happened.v1", name)
+    }
+    assert sorted(event.sequence for event in events) == [1, 2]
+    assert len({event.id for event in events}) == 2
+    await until_cleared(probe, name)
+    stored = await things(probe).load(name)
+    assert stored is not None
+    assert stored.version == 2, "clearing published events is not a change of the aggregate"
+
+
+async def test_every_event_of_many_aggregates_is_handled_once(probe: Platform, consumer: Consumer) -> None:
+    names = [new_id() for _ in range(200)]
+    await asyncio.gather(*(create(probe, name) for name in names))
+    for name in names:
+        await consumer.notes.wait_for(name)
+    await asyncio.sleep(0.5)
+    assert [len(consumer.notes.of(name)) for name in names] == [1] * 200
+
+
+async def test_a_crash_between_commit_and_publication_loses_nothing(
+    probe: Platform, consumer: Consumer, probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BEAT", 0.3)
+    monkeypatch.setattr(outbox, "DEAD_AFTER", 1.5)
+    name = new_id()
+    async with running(probe_sidecar) as survivor:
+        async with running(probe_sidecar, clean=False) as victim:
+
+            async def never(_: Wire, **__: Any) -> None:
+                await asyncio.sleep(3600)
+
+            monkeypatch.setattr(victim.outbox, "publish", never)
+            await create(victim, name)
+            await crash(victim)
+        await consumer.notes.wait_for(name)
+        await until_cleared(survivor, name)
+    assert len(consumer.notes.of(name)) == 1
+
+
+async def test_a_crash_between_publication_and_clearing_handles_nothing_twice(
+    probe: Platform, consumer: Consumer, probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BEAT", 0.3)
+    monkeypatch.setattr(outbox, "DEAD_AFTER", 1.5)
+    name = new_id()
+    async with running(probe_sidecar) as survivor:
+        async with running(probe_sidecar, clean=False) as victim:
+
+            async def never() -> None:
+                await asyncio.sleep(3600)
+
+            monkeypatch.setattr(victim.outbox, "_clear_all", never)
+            await create(victim, name)
+            await consumer.notes.wait_for(name)
+            await crash(victim)
+        await until_cleared(survivor, name)
+    await asyncio.sleep(1)
+    assert len(consumer.notes.of(name)) == 1
+
+
+async def test_an_event_delivered_again_is_dropped(probe: Platform, consumer: Consumer) -> None:
+    name = new_id()
+    event = CloudEvent.of(ThingHappened(name=name), source="probe", subject=name, sequence=1).wire()
+    for _ in range(5):
+        await probe.outbox.publish(event)
+    marker = new_id()
+    await create(probe, marker)
+    await consumer.notes.wait_for(marker)
+    await asyncio.sleep(1)
+    assert len(consumer.notes.of(name)) == 1
+
+
+async def test_a_passing_failure_is_retried(probe: Platform, consumer: Consumer) -> None:
+    name = new_id()
+    consumer.notes.broken.add(name)
+    await create(probe, name)
+    async with asyncio.timeout(10):
+        while consumer.notes.tries[name] < 2:
+            await asyncio.sleep(0.02)
+    consumer.notes.broken.discard(name)
+    await consumer.notes.wait_for(name)
+
+
+async def test_poison_is_kept_with_its_reason_and_replayed(probe: Platform, consumer: Consumer) -> None:
+    name = new_id()
+    consumer.notes.broken.add(name)
+    await create(probe, name, fail="poison")
+    letter = await letter_of(consumer, name)
+    assert letter["reason"] == "it is marked as poison"
+    assert consumer.notes.tries[name] == 1, "poison is not retried"
+
+    refused = await consumer.call("POST", f"/dead-letters/{letter['id']}/replay")
+    assert refused.status_code == 409
+    assert refused.json()["detail"] == "it is marked as poison"
+
+    consumer.notes.broken.discard(name)
+    replayed = await consumer.call("POST", f"/dead-letters/{letter['id']}/replay")
+    assert (replayed.status_code, replayed.json()["status"]) == (200, "replayed")
+    assert len(consumer.notes.of(name)) == 1
+    assert name not in (await consumer.call("GET", "/dead-letters")).text
+
+
+async def test_a_lasting_failure_ends_in_the_dead_letters(probe: Platform, consumer: Consumer) -> None:
+    name = new_id()
+    consumer.notes.broken.add(name)
+    await create(probe, name)
+    letter = await letter_of(consumer, name, seconds=40)
+    assert letter["reason"] == "RuntimeError: broken for now"
+    assert letter["attempts"] > 2
+
+
+async def test_data_of_the_wrong_shape_is_poison(probe: Platform, consumer: Consumer) -> None:
+    name = new_id()
+    event = CloudEvent.of(ThingHappened(name=name), source="probe", subject=name, sequence=1).wire()
+    await probe.outbox.publish(event | {"data": {"nome": name}})
+    letter = await letter_of(consumer, name)
+    assert "data.name: Field required" in letter["reason"]
+
+
+async def letter_of(consumer: Consumer, name: str, seconds: float = 20) -> dict[str, Any]:
+    async with asyncio.timeout(seconds):
+        while True:
+            for letter in (await consumer.call("GET", "/dead-letters")).json()["items"]:
+                if letter["event"]["subject"] == name:
+                    found: dict[str, Any] = letter
+                    return found
+            await asyncio.sleep(0.1)
+
+
+async def test_clearing_keeps_the_time_to_live(probe: Platform) -> None:
+    name = new_id()
+    await things(probe).create(
+        name, value=Thing(name=name), events=[ThingHappened(name=name)], ttl=timedelta(seconds=4)
+    )
+    await until_cleared(probe, name)
+    assert await things(probe).get(name) is not None
+    await asyncio.sleep(5)
+    assert await things(probe).get(name) is None
+
+
+async def test_only_the_sidecar_may_deliver(consumer: Consumer) -> None:
+    event = CloudEvent.of(ThingHappened(name="forged"), source="probe", subject="x", sequence=1).wire()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{consumer.sidecar.app_port}") as direct:
+        answers = [
+            await direct.post("/events/probe-events", json=event),
+            await direct.post("/events/probe-events", json=event, headers={"dapr-api-token": "guess"}),
+            await direct.get("/dead-letters"),
+        ]
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
+    assert consumer.notes.of("forged") == []
