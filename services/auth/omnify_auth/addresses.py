@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 def _checked(value: str) -> str:
     try:
-        found = validate_email(value, check_deliverability=False, test_environment=True)
+        found = validate_email(value, check_deliverability=False, test_environment=True, strict=True)
     except EmailNotValidError as error:
         raise PydanticCustomError("email", "{reason}", {"reason": str(error)}) from error
     return found.normalized

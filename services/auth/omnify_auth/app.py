@@ -1,11 +1,11 @@
 """Wires the auth service."""
 
 from fastapi import FastAPI
-from omnify_shared.app import service_app
 
 from omnify_auth import routes
 from omnify_auth.service import build
 from omnify_auth.settings import AuthSettings
+from omnify_shared.app import service_app
 
 
 def create_app(settings: AuthSettings | None = None) -> FastAPI:

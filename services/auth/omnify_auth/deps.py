@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from fastapi import Depends
-from omnify_shared.deps import service_of
 
 from omnify_auth.service import AuthService
+from omnify_shared.deps import service_of
 
 ServiceDep = Annotated[AuthService, Depends(service_of(AuthService))]

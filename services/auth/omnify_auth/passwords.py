@@ -94,4 +94,5 @@ def _leans_on(text: str, context: Iterable[str]) -> bool:
     rest = text
     for word in sorted(context, key=len, reverse=True):
         rest = rest.replace(word, "")
-    return rest != text and (len(rest) < _MIN_REST or _is_common(rest) or _is_pattern(rest))
+    rest = rest.strip()
+    return rest != text.strip() and (len(rest) < _MIN_REST or _is_common(rest) or _is_pattern(rest))

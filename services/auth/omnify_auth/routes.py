@@ -4,7 +4,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response, status
 from fastapi.responses import JSONResponse
-from omnify_shared.identity import CurrentPrincipal, require_caller
 
 from omnify_auth.deps import ServiceDep
 from omnify_auth.schemas import (
@@ -24,6 +23,7 @@ from omnify_auth.schemas import (
 from omnify_auth.service.directory import roles_in
 from omnify_auth.service.sessions import SignedIn
 from omnify_auth.settings import JWKS_MAX_AGE
+from omnify_shared.identity import CurrentPrincipal, require_caller
 
 public = APIRouter(prefix="/api/auth", tags=["auth"])
 well_known = APIRouter(prefix="/.well-known", tags=["keys"])

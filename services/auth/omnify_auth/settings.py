@@ -4,9 +4,10 @@ import os
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
-from omnify_shared.settings import Settings
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
+
+from omnify_shared.settings import Settings
 
 _FLOORS: dict[str, Any] = {
     "password_min_length": 15,

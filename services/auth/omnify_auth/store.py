@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
+from omnify_auth.records import Address, Guard, Organization, Ring, RootKey, Session, User, Verification
+from omnify_auth.settings import AuthSettings
 from omnify_shared.documents import Documents
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.state import StateStore
-
-from omnify_auth.records import Address, Guard, Organization, Ring, RootKey, Session, User, Verification
-from omnify_auth.settings import AuthSettings
 
 _GUARD_OF_NOBODY = timedelta(days=30)
 _MARGIN = timedelta(days=1)

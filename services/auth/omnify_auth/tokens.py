@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 import jwt
-from omnify_shared.ids import new_id
 from pydantic import BaseModel, ConfigDict
 
 from omnify_auth.keyring import KeyRing
 from omnify_auth.records import Session
+from omnify_shared.ids import new_id
 
 ISSUER = AUDIENCE = CLIENT = "omnify"
 

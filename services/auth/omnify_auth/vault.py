@@ -10,12 +10,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from omnify_shared.dapr.errors import AlreadyExists
-from omnify_shared.documents import Documents
-from omnify_shared.secrets import Secrets
 
 from omnify_auth.errors import KeysUnavailable
 from omnify_auth.records import RootKey, Sealed
+from omnify_shared.dapr.errors import AlreadyExists
+from omnify_shared.documents import Documents
+from omnify_shared.secrets import Secrets
 
 PEPPER = "auth-pepper"
 KEY_ENCRYPTION_KEY = "auth-key-encryption-key"

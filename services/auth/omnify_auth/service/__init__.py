@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from omnify_shared.platform import Platform
-
 from omnify_auth.hashing import Hasher
 from omnify_auth.keyring import KeyRing, Schedule
 from omnify_auth.service.directory import Directory
@@ -17,13 +15,14 @@ from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_auth.tokens import AccessTokens
 from omnify_auth.vault import RootKeys, Vault
+from omnify_shared.platform import Platform
 
 
 class AuthService:
     """The areas of the service. Construction touches nothing outside the process."""
 
     def __init__(self, platform: Platform, settings: AuthSettings) -> None:
-        store = Store(platform.state, platform.outbox, settings)
+        store = self.store = Store(platform.state, platform.outbox, settings)
         vault = Vault(platform.secrets)
         roots = RootKeys(store.root, vault)
         self.hasher = Hasher(settings, vault)

@@ -1,12 +1,11 @@
 """Who has which address, and who is who."""
 
-from omnify_shared.ids import new_id
-from omnify_shared.problems import NotFound, Unauthorized
-
 from omnify_auth.addresses import digest
 from omnify_auth.records import User
 from omnify_auth.store import Store
 from omnify_auth.vault import RootKeys
+from omnify_shared.ids import new_id
+from omnify_shared.problems import NotFound, Unauthorized
 
 
 class Directory:

@@ -7,15 +7,14 @@ a guess that finds a wait running is refused whatever the password was, and tell
 
 from datetime import UTC, datetime
 
-from omnify_shared import clock
-from omnify_shared.dapr.errors import Missing
-from omnify_shared.documents import Emit
-
 from omnify_auth.errors import TooManyGuesses
 from omnify_auth.guard import Ladder
 from omnify_auth.records import Guard
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
+from omnify_shared import clock
+from omnify_shared.dapr.errors import Missing
+from omnify_shared.documents import Emit
 
 _NONE = Guard(failures=0, last_failed_at=datetime.fromtimestamp(0, UTC))
 

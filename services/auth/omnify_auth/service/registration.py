@@ -12,12 +12,6 @@ Order of the writes, and why a crash after any of them does no harm:
 import asyncio
 from datetime import timedelta
 
-from omnify_shared import clock
-from omnify_shared.dapr.errors import AlreadyExists, Contended
-from omnify_shared.documents import Emit
-from omnify_shared.ids import new_id
-from omnify_shared.problems import TooManyRequests, Unprocessable
-from omnify_shared.ratelimits import RateLimits
 from pydantic import JsonValue
 
 from omnify_auth.events import RegistrationRepeated, UserRegistered, VerificationRequested
@@ -28,6 +22,12 @@ from omnify_auth.schemas import RegisterIn
 from omnify_auth.service.directory import Directory
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
+from omnify_shared import clock
+from omnify_shared.dapr.errors import AlreadyExists, Contended
+from omnify_shared.documents import Emit
+from omnify_shared.ids import new_id
+from omnify_shared.problems import TooManyRequests, Unprocessable
+from omnify_shared.ratelimits import RateLimits
 
 
 class Registration:

@@ -2,12 +2,6 @@
 
 from dataclasses import dataclass
 
-from omnify_shared import clock
-from omnify_shared.dapr.errors import Missing
-from omnify_shared.documents import Emit
-from omnify_shared.ids import new_id
-from omnify_shared.revocations import Revocations
-
 from omnify_auth.errors import EmailNotVerified, InvalidCredentials, InvalidRefreshToken
 from omnify_auth.events import SessionRevoked
 from omnify_auth.hashing import Hasher
@@ -19,6 +13,11 @@ from omnify_auth.settings import CLOCK_LEEWAY, AuthSettings
 from omnify_auth.store import Store
 from omnify_auth.tokens import AccessToken, AccessTokens
 from omnify_auth.vault import RootKeys
+from omnify_shared import clock
+from omnify_shared.dapr.errors import Missing
+from omnify_shared.documents import Emit
+from omnify_shared.ids import new_id
+from omnify_shared.revocations import Revocations
 
 
 @dataclass(frozen=True, slots=True)

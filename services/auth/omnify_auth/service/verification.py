@@ -11,16 +11,15 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
-from omnify_shared import clock
-from omnify_shared.dapr.errors import Missing
-from omnify_shared.documents import Emit
-from omnify_shared.problems import NotFound
-
 from omnify_auth.errors import InvalidToken
 from omnify_auth.records import MailedToken, Organization, User, Verification
 from omnify_auth.schemas import MintedTokenOut
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
+from omnify_shared import clock
+from omnify_shared.dapr.errors import Missing
+from omnify_shared.documents import Emit
+from omnify_shared.problems import NotFound
 
 _TOKENS_KEPT = 3
 
