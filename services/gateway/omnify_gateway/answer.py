@@ -4,14 +4,14 @@ import asyncio
 import json
 
 import structlog
-from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
-from omnify_shared.ids import new_id
-from omnify_shared.problems import Problem, problem_response
 from starlette.types import Scope, Send
 
 from omnify_gateway import headers as h
 from omnify_gateway.errors import BadGateway, HeadersTooLarge, sidecar_problem
 from omnify_gateway.wire import Connection, Header
+from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
+from omnify_shared.ids import new_id
+from omnify_shared.problems import Problem, problem_response
 
 log = structlog.get_logger()
 _REFUSAL_BYTES = 8192  # daprd's own errors are far shorter

@@ -1,10 +1,11 @@
 """The outermost layer: paths of the services go straight to the proxy, the gateway's own to the app behind it."""
 
-from omnify_shared.settings import Settings
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
 
 from omnify_gateway.headers import SITE_SECURITY, STRICT_TRANSPORT, harden
 from omnify_gateway.service import GatewayService
+from omnify_shared.settings import Settings
 
 OWN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/verify-email", "/health", "/metrics"})
 OWN_PREFIXES = ("/assets/", "/health/", "/dapr/")
@@ -13,17 +14,17 @@ OWN_PREFIXES = ("/assets/", "/health/", "/dapr/")
 class Door:
     """Keeps the proxied requests clear of the framework: its middlewares and routing cost more than the proxy."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        self.app = app
         self._security = SITE_SECURITY + ((STRICT_TRANSPORT,) if settings.public_url.startswith("https://") else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            return await self.app(scope, receive, send)
         path: str = scope["path"]
         if path in OWN_PATHS or path.startswith(OWN_PREFIXES):
-            return await self._app(scope, receive, self._hardened(send))
-        service: GatewayService = scope["app"].state.service
+            return await self.app(scope, receive, self._hardened(send))
+        service: GatewayService = self.app.state.service
         return await service.proxy(scope, receive, send)
 
     def _hardened(self, send: Send) -> Send:

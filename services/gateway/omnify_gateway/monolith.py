@@ -5,9 +5,9 @@ import time
 
 import aiohttp
 import structlog
-from omnify_shared.dapr.sidecar import Sidecar
 
 from omnify_gateway.settings import GatewaySettings
+from omnify_shared.dapr.sidecar import Sidecar
 
 log = structlog.get_logger()
 RECHECK = 30.0  # seconds; a changed HTTPEndpoint restarts the sidecar's runtime, so this is soon enough

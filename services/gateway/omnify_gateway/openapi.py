@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from omnify_shared.invocation import Invoker
-from omnify_shared.problems import Problem
 from pydantic_core import to_json
 
 from omnify_gateway.table import Table
+from omnify_shared.invocation import Invoker
+from omnify_shared.problems import Problem
 
 log = structlog.get_logger()
 FETCH_TIMEOUT = 2.0  # seconds for one service

@@ -5,8 +5,6 @@ import time
 from dataclasses import dataclass
 
 import structlog
-from omnify_shared.problems import Problem
-from omnify_shared.telemetry import Telemetry
 from starlette.types import Receive, Scope, Send
 
 from omnify_gateway import headers as h
@@ -18,11 +16,14 @@ from omnify_gateway.paths import check
 from omnify_gateway.settings import GatewaySettings
 from omnify_gateway.table import MONOLITH_LIMITS, Limits, Table
 from omnify_gateway.wire import BrokenOff, Connection, Header, Pool, SidecarDown
+from omnify_shared.problems import Problem
+from omnify_shared.telemetry import Telemetry
 
 log = structlog.get_logger()
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CLIENT_GONE = 499  # as nginx counts it: nobody is there to be answered
+WATCH_AFTER = 0.25  # seconds into a streamed answer
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110 §9.2.2
 
 
@@ -151,7 +152,7 @@ class Proxy:
             await self._stream(connection, target, receive, answer)
 
     async def _stream(self, connection: Connection, target: Target, receive: Receive, answer: Answer) -> None:
-        watcher = asyncio.create_task(_abort_when_gone(receive, connection))
+        watcher = Watcher(receive, connection)
         try:
             await answer.streamed(connection, target.security, idle=self._settings.idle_timeout)
         except (BrokenOff, TimeoutError) as error:
@@ -161,7 +162,25 @@ class Proxy:
             watcher.cancel()
 
 
-async def _abort_when_gone(receive: Receive, connection: Connection) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    connection.abort()
+class Watcher:
+    """Ends an exchange whose caller has gone. Most answers are done before it is worth a task of its own."""
+
+    def __init__(self, receive: Receive, connection: Connection) -> None:
+        self._receive = receive
+        self._connection = connection
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start)
+
+    def cancel(self) -> None:
+        """Stops watching; from here on the connection belongs to somebody else."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._connection.abort()

@@ -1,13 +1,12 @@
 """What the gateway does for its callers, as one object."""
 
-from omnify_shared.platform import Platform
-
 from omnify_gateway.monolith import Monolith
 from omnify_gateway.openapi import Catalogue
 from omnify_gateway.proxy import Proxy
 from omnify_gateway.settings import GatewaySettings
 from omnify_gateway.table import Table
 from omnify_gateway.wire import Pool
+from omnify_shared.platform import Platform
 
 
 class GatewayService:

@@ -2,9 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from omnify_shared.settings import Settings
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
+
+from omnify_shared.settings import Settings
 
 
 class GatewaySettings(Settings):
