@@ -1,0 +1,76 @@
+# Every target works from a fresh clone; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+SET ?= local
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m omnify_local
+LOCAL := deploy/local
+MEMBERS := shared $(patsubst %/,%,$(dir $(wildcard services/*/pyproject.toml))) $(LOCAL)
+SOURCES := shared services deploy tests conftest.py
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/uv: $(LOCAL)/omnify_local/wheels/uv.txt
+	@command -v $(PYTHON) >/dev/null || { echo "omnify: no $(PYTHON): install Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "omnify: $(PYTHON) is $$($(PYTHON) -V): Python 3.11 or newer is needed (make PYTHON=python3.12 ...)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "omnify: no virtual environment (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.installed: $(BIN)/uv requirements.txt pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.installed ## Install the locked requirements and the workspace, and make secrets
+	@$(RUN) secrets
+
+.PHONY: up
+up: install ## Run the platform until Ctrl-C (SET=local or SET=mongo-kafka)
+	@exec $(RUN) up --set $(SET)
+
+.PHONY: demo
+demo: install data ## The tour against a running platform: sign up, verify, import, numbers
+	@$(BIN)/python -m omnify_local.demo
+
+.PHONY: bench
+bench: install data ## Speed as ratios in one run; also .omnify/bench.json
+	@$(BIN)/python tests/perf/bench.py
+
+.PHONY: data
+data: install ## Fetch the real order files (CDNOW; Fader and Hardie, brucehardie.com)
+	@$(RUN) data
+
+.PHONY: test
+test: install data ## Everything that proves the project, on both component sets
+	@$(RUN) system
+	@$(RUN) tools
+	@$(PYTEST)
+
+.PHONY: check
+check: install ## Lint, format, types, architecture, locks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(SOURCES)
+	@$(PYTEST) -q tests/architecture
+	@$(RUN) check-locks
+
+.PHONY: format
+format: install ## Format and fix what can be fixed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: lock
+lock: install ## Renew the requirement locks (UPGRADE=1 takes the newest versions)
+	@$(RUN) lock $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Drop data, secrets and logs (.omnify/, .dapr/); the environment and the user's cache stay
+	@rm -rf .omnify .dapr

@@ -1,0 +1,90 @@
+"""dapr.yaml as the runner and the tests read it, and its copy for another component set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from omnify_local.errors import LocalError
+from omnify_local.ports import LOOPBACK
+
+DEFAULT_SET = "local"
+
+
+@dataclass(frozen=True)
+class App:
+    """One app of the run file. `command` is what starts it; `max_body_mib` the sidecar's limit per request."""
+
+    app_id: str
+    port: int
+    http: int
+    grpc: int
+    internal: int
+    metrics: int
+    max_body_mib: int
+    command: tuple[str, ...]
+
+    @property
+    def url(self) -> str:
+        """The app's own address."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def sidecar_url(self) -> str:
+        """Its sidecar's HTTP API."""
+        return f"http://{LOOPBACK}:{self.http}"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Every port this app takes, by what takes it."""
+        own = {self.app_id: self.port}
+        names = {"HTTP API": self.http, "gRPC API": self.grpc, "internal gRPC": self.internal, "metrics": self.metrics}
+        return own | {f"sidecar of {self.app_id} ({name})": port for name, port in names.items()}
+
+
+def apps(root: Path) -> list[App]:
+    """The apps of `root`/dapr.yaml in their order."""
+    document = yaml.safe_load((root / "dapr.yaml").read_text())
+    return [
+        App(
+            app_id=item["appID"],
+            port=item["appPort"],
+            http=item["daprHTTPPort"],
+            grpc=item["daprGRPCPort"],
+            internal=item["daprInternalGRPCPort"],
+            metrics=item["metricsPort"],
+            max_body_mib=item.get("daprHTTPMaxRequestSize", 4),
+            command=tuple(item["command"]),
+        )
+        for item in document["apps"]
+    ]
+
+
+def sets(root: Path) -> list[str]:
+    """Names of the component sets."""
+    return sorted(folder.parent.name for folder in (root / "components").glob("*/configuration.yaml"))
+
+
+def for_set(root: Path, set_name: str) -> Path:
+    """The run file for a set: dapr.yaml itself, or a copy under .omnify/ in which only the set's folder differs."""
+    if set_name not in sets(root):
+        raise LocalError(f"there is no component set {set_name!r}; there are: {', '.join(sets(root))}")
+    if set_name == DEFAULT_SET:
+        return root / "dapr.yaml"
+    text = (root / "dapr.yaml").read_text()
+    text = text.replace(f"components/{DEFAULT_SET}", f"../components/{set_name}").replace(
+        "appDirPath: .", "appDirPath: .."
+    )
+    copy = root / ".omnify" / f"dapr.{set_name}.yaml"
+    copy.write_text(text)
+    return copy
+
+
+def component_types(root: Path, set_name: str) -> set[str]:
+    """Types of the set's components, such as `pubsub.redis`."""
+    found = set()
+    for file in (root / "components" / set_name).glob("*.yaml"):
+        for document in yaml.safe_load_all(file.read_text()):
+            if document and document["kind"] == "Component":
+                found.add(document["spec"]["type"])
+    return found

@@ -1,0 +1,165 @@
+"""`make up`: the whole platform on one component set, until it is told to stop."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from omnify_local import backends, paths, runfile, secrets, tools
+from omnify_local.errors import LocalError
+from omnify_local.platform import LOGS, Platform
+from omnify_local.servers import Mailbox
+
+_READY_TIMEOUT = 120
+
+
+class _Stopped(Exception):
+    """Somebody asked us to stop."""
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise _Stopped
+
+
+def _ignore_further_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def up(set_name: str) -> None:
+    """Run the platform in the foreground; returns after Ctrl-C or SIGTERM, raises LocalError when something failed."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    started, root = time.monotonic(), paths.repository()
+    secrets.ensure(root)
+    run_file, apps = runfile.for_set(root, set_name), runfile.apps(root)
+    programs = tools.dapr()
+    plan = backends.plan(root, set_name, mailbox="OMNIFY_SMTP_URL" not in os.environ)
+    backends.plan_control_plane(plan, root, installed=programs.installed)
+    _check_ports(root, plan, apps)
+    platform = Platform(root, run_file, apps, _environment(root))
+    try:
+        for server in plan.own:
+            print(f"starting {server.name}", flush=True)
+            server.start()
+        print(f"starting {', '.join(app.app_id for app in apps)} and their sidecars", flush=True)
+        platform.start()
+        platform.wait_until_ready(_READY_TIMEOUT)
+        report = _report(root, set_name, plan, platform)
+        _write_report(root, report)
+        print(_table(report, plan, time.monotonic() - started), flush=True)
+        _watch(platform, plan)
+    except _Stopped:
+        print("stopping", flush=True)
+    finally:
+        _ignore_further_signals()
+        _report_path(root).unlink(missing_ok=True)
+        platform.stop()
+        for server in reversed(plan.own):
+            server.stop()
+
+
+def _environment(root: Path) -> dict[str, str]:
+    tokens = secrets.read(root, secrets.TOKENS)
+    return {"DAPR_API_TOKEN": tokens["dapr-api-token"], "APP_API_TOKEN": tokens["app-api-token"]}
+
+
+def _check_ports(root: Path, plan: backends.Plan, apps: Sequence[runfile.App]) -> None:
+    for app in apps:
+        plan.ports |= app.ports
+    taken = plan.taken()
+    if not taken:
+        return
+    running = _running(root)
+    advice = (
+        f"`make up` already runs here (pid {running}): stop it first" if running else "stop what uses it and try again"
+    )
+    more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+    raise LocalError(f"{taken[0]}{more}: {advice}")
+
+
+def _running(root: Path) -> int | None:
+    """Pid of another run of this checkout, if it lives."""
+    try:
+        pid = int(json.loads(_report_path(root).read_text())["pid"])
+        os.kill(pid, 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return pid
+
+
+def _watch(platform: Platform, plan: backends.Plan) -> None:
+    while True:
+        time.sleep(1)
+        platform.check()
+        for server in plan.own:
+            if server.process is None or not server.process.running:
+                raise LocalError(f"{server.name} has ended; its log is {server.log}")
+
+
+def _report_path(root: Path) -> Path:
+    return root / ".omnify" / "run.json"
+
+
+def _report(root: Path, set_name: str, plan: backends.Plan, platform: Platform) -> dict[str, Any]:
+    """Everything a script may want to know; secrets are left out (they are in .omnify/secrets)."""
+    gateway = next(app for app in platform.apps if app.app_id == "gateway")
+    mailbox = next((server for server in plan.own if isinstance(server, Mailbox)), None)
+    pids = platform.pids()
+    return {
+        "set": set_name,
+        "pid": os.getpid(),
+        "gateway": gateway.url,
+        "api_docs": f"{gateway.url}/docs",
+        "mailbox": mailbox.url if mailbox else None,
+        "smtp": mailbox.smtp_url if mailbox else os.environ.get("OMNIFY_SMTP_URL"),
+        "logs": str(root / LOGS),
+        "data": str(root / ".omnify"),
+        "apps": {
+            app.app_id: {
+                "url": app.url,
+                "sidecar": app.sidecar_url,
+                "sidecar_grpc_port": app.grpc,
+                "sidecar_metrics_port": app.metrics,
+                "pid": pids.get(app.app_id),
+                "sidecar_pid": pids.get(f"{app.app_id} sidecar"),
+            }
+            for app in platform.apps
+        },
+        "servers": {
+            server.name: {
+                "port": server.port,
+                "pid": server.process.pid if server.process else None,
+                "log": str(server.log),
+            }
+            for server in plan.own
+        },
+        "dapr_run_pid": pids["dapr run"],
+        "elsewhere": plan.foreign,
+    }
+
+
+def _write_report(root: Path, report: Mapping[str, Any]) -> None:
+    temporary = _report_path(root).with_suffix(".tmp")
+    temporary.write_text(json.dumps(report, indent=2) + "\n")
+    temporary.replace(_report_path(root))
+
+
+def _table(report: Mapping[str, Any], plan: backends.Plan, seconds: float) -> str:
+    rows = {
+        "Gateway": report["gateway"],
+        "API docs": report["api_docs"],
+        "Mailbox": report["mailbox"] or f"mail goes to {report['smtp']}",
+        "Logs": report["logs"],
+        "Data": report["data"],
+    }
+    if plan.foreign:
+        rows["Used as found"] = ", ".join(plan.foreign)
+    width = max(map(len, rows))
+    lines = [f"  {name:<{width}}  {value}" for name, value in rows.items()]
+    head = f"Omnify runs on the set {report['set']} (ready in {seconds:.1f} s). Ctrl-C stops everything."
+    return "\n".join(["", head, "", *lines, ""])
