@@ -1,0 +1,29 @@
+"""Events of the analytics service. Topic: `analytics-events`; subject: the import's id."""
+
+from datetime import date
+
+from omnify_shared.events import EventData
+
+
+class ImportCompleted(EventData, type="omnify.analytics.import.completed.v1"):
+    """An order file was taken in; its orders count from now on."""
+
+    import_id: str
+    organization_id: str
+    rows_accepted: int
+    rows_rejected: int
+    orders: int
+    first_day: date
+    last_day: date
+    currency: str
+
+
+class ImportFailed(EventData, type="omnify.analytics.import.failed.v1"):
+    """An order file could not be taken in; none of it counts."""
+
+    import_id: str
+    organization_id: str
+    reason: str
+
+
+EVENTS = (ImportCompleted, ImportFailed)

@@ -1,0 +1,1 @@
+"""From the bytes of an order file to checked orders, without any input or output."""
