@@ -10,12 +10,11 @@ from collections.abc import Mapping
 import structlog
 from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
 from omnify_shared.ids import new_id
-from omnify_shared.problems import PayloadTooLarge, Problem, Unauthorized, problem_response
+from omnify_shared.problems import BodyTooLong, PayloadTooLarge, Problem, Unauthorized, crash_response, problem_response
 from omnify_shared.settings import Settings
 from omnify_shared.telemetry import Telemetry
 
@@ -57,6 +56,10 @@ class Edge:
             if self._telemetry.exporting:
                 return await self._traced(scope, limited, answer, context)
             return await self._app(scope, limited, answer)
+        except Exception as error:
+            if answer.started:
+                raise
+            await crash_response(error)(scope, receive, answer)
         finally:
             self._account(scope, answer.status, time.perf_counter() - started)
 
@@ -108,16 +111,17 @@ class Edge:
 class _Answer:
     """Notes the status and adds the request id to an answer."""
 
-    __slots__ = ("_request_id", "_send", "status")
+    __slots__ = ("_request_id", "_send", "started", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = request_id
         self.status = 500
+        self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self.started = message["status"], True
             MutableHeaders(scope=message)["x-request-id"] = self._request_id
         await self._send(message)
 
@@ -135,7 +139,7 @@ class _Limited:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise HTTPException(413, f"the body may have at most {self._limit} bytes")
+            raise BodyTooLong(self._limit)
         return message
 
 

@@ -1,20 +1,28 @@
 """Structured JSON logs on standard output, with the request's ids and without secrets."""
 
 import logging
+import math
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
 
 from omnify_shared.context import current
 
-_SECRET_NAME = re.compile(
-    r"(^|[_-])(password|token|secret|authorization|cookie|api[_-]?key|pepper|credential)s?($|[_-])", re.IGNORECASE
-)
-_SECRET_VALUE = re.compile(r"(eyJ[\w-]{8,}\.[\w-]+\.[\w-]+)|((?i:bearer)\s+\S+)|(://[^/\s:@]+:)[^@\s]+@")
 MASK = "***"
+_WORDS = r"password|passwd|pwd|passphrase|token|secret|authorization|cookie|api[_-]?key|private[_-]?key|pepper|credential"
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SECRET_NAME = re.compile(rf"(^|[_.-])({_WORDS})s?($|[_.-])", re.IGNORECASE)
+_SECRET_TEXT = (
+    (re.compile(r"eyJ[\w-]{8,}\.[\w-]*(\.[\w-]*)+"), MASK),
+    (re.compile(r"\b(bearer|basic)\s+[^\s\"',;]+", re.IGNORECASE), rf"\1 {MASK}"),
+    (re.compile(r"(://[^/\s:@]*:)[^@\s/]+@"), rf"\1{MASK}@"),
+    (re.compile(rf"((?:{_WORDS})s?[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&)}}\]]+", re.IGNORECASE), rf"\1{MASK}"),
+)
+_OURS = frozenset({"_record", "_from_structlog", "level", "timestamp", "app"})
 Event = MutableMapping[str, Any]
 
 
@@ -64,19 +72,36 @@ def _add_context(app_id: str) -> Any:
 
 
 def mask(_: Any, __: str, event: Event) -> Event:
-    """Hides secrets in a log event, by the name of a field or by the look of its value."""
+    """Hides secrets in a log event, by the name of a field or by the look of its value; makes every value JSON."""
     for name, value in event.items():
-        event[name] = _masked(name, value)
+        if name not in _OURS:
+            event[name] = _masked(name, value)
     return event
 
 
 def _masked(name: str, value: Any) -> Any:
-    if _SECRET_NAME.search(name):
+    if _is_sensitive(name):
         return MASK
-    if isinstance(value, str):
-        return _SECRET_VALUE.sub(lambda found: (found.group(3) or "") + MASK + ("@" if found.group(3) else ""), value)
-    if isinstance(value, dict):
-        return {key: _masked(str(key), item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {hide(str(key)): _masked(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [_masked("", item) for item in value]
-    return value
+    if isinstance(value, bytes | bytearray):
+        value = value.decode("utf-8", "replace")
+    return hide(value if isinstance(value, str) else repr(value))
+
+
+@lru_cache(maxsize=2048)
+def _is_sensitive(name: str) -> bool:
+    return _SECRET_NAME.search(_HUMP.sub("_", name)) is not None
+
+
+def hide(text: str) -> str:
+    """`text` with what looks like a secret masked."""
+    for pattern, replacement in _SECRET_TEXT:
+        text = pattern.sub(replacement, text)
+    return text

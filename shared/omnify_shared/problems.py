@@ -7,6 +7,7 @@ Problem
 A service subclasses the nearest one and sets `type` to a stable slug.
 """
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import JsonValue
 from starlette.exceptions import HTTPException
 
@@ -22,6 +23,8 @@ from omnify_shared.context import current
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 20  # of one payload in an answer; the caller chooses how many there are
+MAX_TEXT = 200  # characters of a field's name or a reason, which may repeat what the caller sent
 TYPE_BASE = "https://omnify.dev/problems/"
 
 
@@ -73,6 +76,14 @@ class PayloadTooLarge(Problem):
     status, type, title = 413, "payload-too-large", "Payload too large"
 
 
+class BodyTooLong(HTTPException):
+    """A body that turned out too long while it was read; FastAPI's body reader lets only its own kind through."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"the body may have at most {limit} bytes")
+        self.limit = limit
+
+
 class UnsupportedMediaType(Problem):
     status, type, title = 415, "unsupported-media-type", "Unsupported media type"
 
@@ -103,9 +114,12 @@ def problem_document(status: int, type_: str, title: str, detail: str, **extensi
 
 def problem_response(problem: Problem) -> Response:
     """The HTTP answer for a problem."""
-    return JSONResponse(
-        problem.document(), status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers or None
-    )
+    return _answer(problem.document(), problem.status, problem.headers)
+
+
+def _answer(document: dict[str, JsonValue], status: int, headers: Mapping[str, str] | None) -> Response:
+    body = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Response(body, status, headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -125,24 +139,40 @@ async def _on_problem(_: Request, error: Exception) -> Response:
 
 async def _on_http_exception(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    phrase = HTTPStatus(error.status_code).phrase
-    slug = phrase.lower().replace(" ", "-").replace("'", "")
-    document = problem_document(error.status_code, slug, phrase, str(error.detail))
-    return JSONResponse(document, status_code=error.status_code, media_type=MEDIA_TYPE, headers=error.headers)
+    slug, title = _name_of(error.status_code)
+    extensions: dict[str, JsonValue] = {"limit_bytes": error.limit} if isinstance(error, BodyTooLong) else {}
+    document = problem_document(error.status_code, slug, title, str(error.detail), **extensions)
+    return _answer(document, error.status_code, error.headers)
+
+
+def _name_of(status: int) -> tuple[str, str]:
+    """Type and title for an HTTP status; the standard library's phrases change with its versions, ours don't."""
+    for known in (BadRequest, Unauthorized, Forbidden, NotFound, PayloadTooLarge, UnsupportedMediaType, Unprocessable):
+        if known.status == status:
+            return known.type, known.title
+    phrase = HTTPStatus(status).phrase
+    return phrase.lower().replace(" ", "-").replace("'", ""), phrase
 
 
 async def _on_validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    errors: list[JsonValue] = [_field_error(item) for item in error.errors()]
+    found = error.errors()
+    errors: list[JsonValue] = [_field_error(item) for item in found[:MAX_ERRORS]]
     detail = "; ".join(f"{item['field']}: {item['reason']}" for item in errors[:3] if isinstance(item, dict))
-    return problem_response(Unprocessable(detail or "the payload is not valid", errors=errors))
+    more: dict[str, JsonValue] = {"more_errors": len(found) - MAX_ERRORS} if len(found) > MAX_ERRORS else {}
+    return problem_response(Unprocessable(detail or "the payload is not valid", errors=errors, **more))
 
 
 def _field_error(item: Any) -> dict[str, JsonValue]:
     place, *path = [str(part) for part in item["loc"]] or ["body"]
-    return {"in": place, "field": ".".join(path) or place, "reason": item["msg"]}
+    return {"in": place, "field": (".".join(path) or place)[:MAX_TEXT], "reason": str(item["msg"])[:MAX_TEXT]}
 
 
 async def _on_crash(_: Request, error: Exception) -> Response:
+    return crash_response(error)
+
+
+def crash_response(error: Exception) -> Response:
+    """The answer to a defect: logged here, and nothing of it told to the caller."""
     log.error("unhandled error", exc_info=error)
     return problem_response(Problem("An unexpected error happened; it was logged under the request id."))
