@@ -1,0 +1,166 @@
+"""A marketer's way through the platform, over HTTP as a browser would take it; the demo and the tests walk it."""
+
+import json
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+
+CDNOW_SAMPLE = {
+    "delimiter": "whitespace",
+    "has_header": False,
+    "date_format": "%Y%m%d",
+    "currency": "USD",
+    "columns": {"customer_id": 0, "ordered_at": 2, "quantity": 3, "amount": 4},
+}
+CDNOW_MASTER = {
+    "delimiter": "whitespace",
+    "has_header": True,
+    "date_format": "%Y%m%d",
+    "currency": "USD",
+    "columns": {"customer_id": 0, "ordered_at": 1, "quantity": 2, "amount": 3},
+}
+_LINK = re.compile(r"/verify-email#token=([A-Za-z0-9_.-]+)")
+
+
+class JourneyFailed(RuntimeError):
+    """A step did not answer as it should; the text names the step and the answer."""
+
+
+@dataclass
+class MailReader:
+    """The local mailbox (MailDev's HTTP API)."""
+
+    url: str
+
+    def to(self, address: str) -> list[dict[str, Any]]:
+        """All mails to an address, oldest first."""
+        mails = httpx.get(f"{self.url}/email", timeout=10).json()
+        return [mail for mail in mails if any(item["address"] == address for item in mail["to"])]
+
+    def wait_for(self, address: str, count: int = 1, seconds: float = 30) -> dict[str, Any]:
+        """The newest mail to an address once there are `count`. Raises JourneyFailed."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.to(address)
+            if len(found) >= count:
+                return found[-1]
+            time.sleep(0.1)
+        raise JourneyFailed(f"no mail to {address} within {seconds:g} s")
+
+
+def token_in(mail: dict[str, Any]) -> str:
+    """The verification token of a mail's link. Raises JourneyFailed."""
+    found = _LINK.search(mail["text"])
+    if found is None:
+        raise JourneyFailed("the mail holds no verification link")
+    return found.group(1)
+
+
+@dataclass
+class Marketer:
+    """One user of the platform at `gateway`; the steps are its methods, in their usual order."""
+
+    gateway: str
+    email: str = field(default_factory=lambda: f"ada.{secrets.token_hex(5)}@example.com")
+    password: str = field(default_factory=lambda: f"a long enough {secrets.token_hex(6)} phrase")
+    organization: str = "Analytical Engines"
+    full_name: str = "Ada Lovelace"
+    tokens: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.gateway, timeout=60)
+
+    def ask(self, method: str, path: str, expected: int, **options: Any) -> Any:
+        """One request, with the access token when there is one. Raises JourneyFailed on another status."""
+        headers = options.pop("headers", {})
+        if self.tokens:
+            headers = {"Authorization": f"Bearer {self.tokens['access_token']}"} | headers
+        answer = self.http.request(method, path, headers=headers, **options)
+        if answer.status_code != expected:
+            raise JourneyFailed(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
+        return answer.json() if answer.content else None
+
+    def register(self) -> None:
+        """Signs up; a mail with a link follows."""
+        body = {
+            "email": self.email,
+            "password": self.password,
+            "full_name": self.full_name,
+            "organization_name": self.organization,
+        }
+        self.ask("POST", "/api/auth/register", 202, json=body)
+
+    def verify(self, token: str) -> None:
+        """Proves the address with the token of the mail's link."""
+        self.ask("POST", "/api/auth/verify-email", 200, json={"token": token})
+
+    def log_in(self) -> None:
+        """Signs in and keeps the tokens."""
+        body = {"email": self.email, "password": self.password}
+        self.tokens = self.ask("POST", "/api/auth/login", 200, json=body)
+
+    def join(self, mailbox: MailReader) -> None:
+        """From sign-up to signed in."""
+        self.register()
+        self.verify(token_in(mailbox.wait_for(self.email)))
+        self.log_in()
+
+    def start_import(self, file: Path | bytes, options: dict[str, Any], name: str = "orders.txt") -> str:
+        """Uploads orders; returns the import's id."""
+        content = file if isinstance(file, bytes) else file.read_bytes()
+        parts = {"file": (name, content, "text/plain")}
+        data = {"options": json.dumps(options)}
+        answer = self.ask("POST", "/api/analytics/imports/orders", 202, files=parts, data=data)
+        return str(answer["import_id"])
+
+    def wait_for_import(self, import_id: str, seconds: float = 60) -> dict[str, Any]:
+        """The import once it has ended. Raises JourneyFailed when it does not within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            status: dict[str, Any] = self.ask("GET", f"/api/analytics/imports/{import_id}", 200)
+            if status["status"] in {"completed", "failed"}:
+                return status
+            time.sleep(0.05)
+        raise JourneyFailed(f"import {import_id} did not end within {seconds:g} s")
+
+    def overview(self, start: str, end: str, granularity: str = "month") -> dict[str, Any]:
+        """Revenue, orders, customers, AOV and repeat rate of a range of days."""
+        params = {"from": start, "to": end, "granularity": granularity}
+        answer: dict[str, Any] = self.ask("GET", "/api/analytics/overview", 200, params=params)
+        return answer
+
+    def cohorts(self) -> list[dict[str, Any]]:
+        """Monthly cohorts by first order."""
+        answer: list[dict[str, Any]] = self.ask("GET", "/api/analytics/cohorts", 200, params={"granularity": "month"})[
+            "cohorts"
+        ]
+        return answer
+
+    def refresh(self) -> None:
+        """Trades the refresh token for new tokens."""
+        fresh = self.http.post("/api/auth/refresh", json={"refresh_token": self.tokens["refresh_token"]})
+        if fresh.status_code != 200:
+            raise JourneyFailed(f"refresh: {fresh.status_code} {fresh.text[:300]}")
+        self.tokens = self.tokens | fresh.json()
+
+    def log_out(self) -> str:
+        """Ends the session; returns the access token that is to be refused from now on."""
+        old = str(self.tokens["access_token"])
+        answer = self.http.post("/api/auth/logout", headers={"Authorization": f"Bearer {old}"})
+        if answer.status_code not in {200, 204}:
+            raise JourneyFailed(f"logout: {answer.status_code} {answer.text[:300]}")
+        return old
+
+    def seconds_until_refused(self, token: str, path: str, limit: float = 10) -> float:
+        """How long after now a service still took an ended session's token. Raises JourneyFailed past `limit`."""
+        started = time.monotonic()
+        while time.monotonic() - started < limit:
+            if self.http.get(path, headers={"Authorization": f"Bearer {token}"}).status_code == 401:
+                return time.monotonic() - started
+            time.sleep(0.05)
+        raise JourneyFailed(f"{path} still takes the old token after {limit:g} s")
