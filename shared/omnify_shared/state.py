@@ -33,6 +33,16 @@ class Entry:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A conditional write: the new value of a key whose ETag is still `etag`."""
+
+    key: str
+    data: bytes
+    etag: str
+    ttl: timedelta | None
+
+
 class StateStore:
     """The state store component, as seen by one app (the sidecar prefixes its keys with the app-id).
 
@@ -91,9 +101,20 @@ class StateStore:
         each other out of a SQLite file. Not to be relied on as atomic or even as written (MongoDB's commit result is
         dropped by the component): read back what must be there.
         """
-        metadata = {"ttlInSeconds": str(max(1, round(ttl.total_seconds())))} if ttl else {}
-        operations = [TransactionalStateOperation(key=key, data=data, metadata=metadata) for key, data in items]
+        operations = [TransactionalStateOperation(key=key, data=data, metadata=_ttl(ttl)) for key, data in items]
         await self._sidecar.call(self._sidecar.client.execute_state_transaction(self._store, operations))
+
+    async def swap_many(self, changes: Sequence[Change]) -> bool:
+        """Conditional writes in one transaction; False when it failed, be it for one ETag. Read back what it wrote."""
+        operations = [
+            TransactionalStateOperation(key=change.key, data=change.data, etag=change.etag, metadata=_ttl(change.ttl))
+            for change in changes
+        ]
+        try:
+            await self._sidecar.client.execute_state_transaction(self._store, operations)
+        except DaprGrpcError:
+            return False
+        return True
 
     async def delete(self, key: str, *, etag: str | None = None) -> None:
         """Deletes a key; a missing one is no error. Raises Stale when an ETag is given and is not the stored one."""
@@ -113,5 +134,9 @@ def _item(key: str, data: bytes, etag: str | None, create: bool, ttl: timedelta 
         value=data,
         etag=etag,
         options=_FIRST_WRITE_PROTO if conditional else _LAST_WRITE,
-        metadata={"ttlInSeconds": str(max(1, round(ttl.total_seconds())))} if ttl else {},
+        metadata=_ttl(ttl),
     )
+
+
+def _ttl(ttl: timedelta | None) -> dict[str, str]:
+    return {"ttlInSeconds": str(max(1, round(ttl.total_seconds())))} if ttl else {}

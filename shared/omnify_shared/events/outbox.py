@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 from pydantic_core import from_json, to_json
@@ -21,7 +22,7 @@ from omnify_shared.envelope import Wire, pending, without
 from omnify_shared.events.journal import Journal, head_key, read_journal, segment_key
 from omnify_shared.events.model import topic_of
 from omnify_shared.ids import new_id
-from omnify_shared.state import Entry, StateStore
+from omnify_shared.state import Change, StateStore
 from omnify_shared.tasks import Tasks
 
 log = structlog.get_logger()
@@ -31,6 +32,7 @@ REPLICAS_KEY = "outbox/replicas"
 BEAT = 3.0  # seconds between signs of life
 DEAD_AFTER = 12.0  # seconds without one
 CLEAR_EVERY = 0.5  # seconds; clearing is lazy on purpose
+CLEAR_BATCH = 40  # documents per transaction
 PARALLEL = 32  # publications under way at once
 JOIN_TIMEOUT = 5.0  # seconds
 DRAIN = 5.0  # seconds to publish what is left at shutdown
@@ -49,6 +51,7 @@ class Outbox:
         self._published: dict[str, set[str]] = {}
         self._publishing: set[asyncio.Task[None]] = set()
         self._gate = asyncio.Semaphore(PARALLEL)
+        self._upkeep = asyncio.Lock()
         self._joined = asyncio.Event()
         self._recovered = asyncio.Event()
 
@@ -147,11 +150,15 @@ class Outbox:
                 if (now := clock.now().timestamp()) - beat_at > BEAT:
                     await self._sign_of_life()
                     beat_at = now
-                await self._clear_all()
-                await self._journal.tidy()
+                await self._tidy()
             except (SidecarError, StateConflict) as error:
                 log.warning("outbox upkeep postponed", reason=str(error))
             await asyncio.sleep(CLEAR_EVERY)
+
+    async def _tidy(self) -> None:
+        async with self._upkeep:
+            await self._clear_all()
+            await self._journal.tidy()
 
     async def _sign_of_life(self) -> None:
         await self._journal.beat()
@@ -196,27 +203,26 @@ class Outbox:
         await self._change_replicas(remove=replica)
 
     async def _clear_all(self) -> None:
+        """Takes published events out of their documents, many at once; forgets a key once a read shows it clean."""
         out = {key: frozenset(ids) for key, ids in self._published.items() if key not in self._queues}
         found = await self._state.get_many(out) if out else {}
-        gate = asyncio.Semaphore(8)
+        changes: list[Change] = []
+        for key, ids in out.items():
+            entry = found.get(key)
+            cleared = without(entry.data, ids) if entry else None
+            if entry is None or cleared is None:
+                self._forget(key, ids)
+            else:
+                changes.append(Change(key, cleared[0], entry.etag, cleared[1]))
+        for start in range(0, len(changes), CLEAR_BATCH):
+            await self._write_cleared(changes[start : start + CLEAR_BATCH])
 
-        async def clear(key: str, ids: frozenset[str]) -> None:
-            async with gate:
-                if await self._clear(key, found.get(key), ids):
-                    self._forget(key, ids)
-
-        await asyncio.gather(*(clear(key, ids) for key, ids in out.items()))
-
-    async def _clear(self, key: str, entry: Entry | None, ids: frozenset[str]) -> bool:
-        cleared = without(entry.data, ids) if entry else None
-        if entry is None or cleared is None:
-            return True
-        try:
-            data, ttl = cleared
-            await self._state.put(key, data, etag=entry.etag, ttl=ttl)
-        except Stale:
-            return False
-        return True
+    async def _write_cleared(self, changes: Sequence[Change]) -> None:
+        if len(changes) > 1 and await self._state.swap_many(changes):
+            return
+        for change in changes:
+            with suppress(Stale):
+                await self._state.put(change.key, change.data, etag=change.etag, ttl=change.ttl)
 
     def _forget(self, key: str, ids: frozenset[str]) -> None:
         self._published[key] -= ids
@@ -229,8 +235,9 @@ class Outbox:
         try:
             async with asyncio.timeout(DRAIN):
                 await asyncio.gather(*self._publishing)
-                await self._clear_all()
-                await self._journal.tidy()
+                while self._journal.size and not self._queues:
+                    await self._tidy()
+                await self._tidy()
                 if self._journal.size == 0 and self._recovered.is_set():
                     await self._change_replicas(remove=self._journal.replica)
                     await self._state.delete(head_key(self._journal.replica))
