@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+
 from conformance.probe import (
     CONSUMER,
     PROBE,
@@ -15,7 +16,6 @@ from conformance.probe import (
     serving,
     settings_for,
 )
-
 from omnify_local.ports import free_port
 from omnify_shared.platform import Platform
 from omnify_shared.testing import Sidecar

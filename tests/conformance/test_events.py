@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from conformance.probe import Consumer, Thing, ThingHappened, crash, running
 
+from conformance.probe import Consumer, Thing, ThingHappened, crash, running
 from omnify_shared.documents import Documents
 from omnify_shared.envelope import Wire, pending
 from omnify_shared.events import CloudEvent, outbox

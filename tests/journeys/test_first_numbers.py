@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from omnify_local.journey import CDNOW_SAMPLE, MailReader, Marketer, token_in
 from omnify_shared.testing import Platform
 

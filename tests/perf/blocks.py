@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from conformance.probe import CONSUMER, PROBE, ConsumerSettings, Thing, ThingHappened, running, serving, settings_for
 from dapr.clients.grpc._request import TransactionalStateOperation
 from dapr.clients.grpc._state import StateItem
 from fastapi import FastAPI, Request
+
+from conformance.probe import CONSUMER, PROBE, ConsumerSettings, Thing, ThingHappened, running, serving, settings_for
 from omnify_local.ports import free_port
 from omnify_shared.app import service_app
 from omnify_shared.documents import Documents
