@@ -1,6 +1,7 @@
 """The running platform: `dapr run` and what it started, watched and stopped."""
 
 import contextlib
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ class Platform:
         """Run the CLI; `wait_until_ready` says when everything is up."""
         programs = tools.dapr()
         environment = {
-            "DAPR_RUNTIME_PATH": str(programs.runtime_path),
+            "DAPR_RUNTIME_PATH": str(_loopback_runtime(self.root / ".omnify" / "runtime", programs.daprd)),
             # The CLI that can be built here does not hand the scheduler's address to daprd.
             "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A": f"{LOOPBACK}:{control_plane.SCHEDULER_PORT}",
             "DAPR_HOST_IP": LOOPBACK,
@@ -112,6 +113,16 @@ class Platform:
         psutil.wait_procs(services, timeout=_GRACE)
         self._cli.terminate(20)
         self._cli = None
+
+
+def _loopback_runtime(folder: Path, daprd: Path) -> Path:
+    """A runtime path for the CLI whose daprd keeps to loopback: no key of the run file binds these two listeners."""
+    script = folder / ".dapr" / "bin" / "daprd"
+    script.parent.mkdir(parents=True, exist_ok=True)
+    flags = f"--dapr-internal-grpc-listen-address={LOOPBACK} --metrics-listen-address={LOOPBACK}"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(daprd))} "$@" {flags}\n')
+    script.chmod(0o755)
+    return folder
 
 
 def _ok(client: httpx.Client, url: str) -> bool:

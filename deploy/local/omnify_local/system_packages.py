@@ -12,7 +12,7 @@ _NEEDED = {"chromium": "chromium", "java": "openjdk-17-jdk-headless", "mvn": "ma
 
 
 def ensure() -> None:
-    """Install what is missing; where we may not, print the command, or raise LocalError when CI=true (nothing is skipped)."""
+    """Install what is missing; where we may not, print the command. LocalError when CI=true: nothing may be skipped."""
     missing = [package for program, package in _NEEDED.items() if shutil.which(program) is None]
     if not missing:
         return

@@ -28,13 +28,12 @@ _NAMES = ("daprd", "placement", "scheduler")
 
 @dataclass(frozen=True)
 class Dapr:
-    """Paths of the programs; `runtime_path` is what the CLI finds `<runtime_path>/.dapr/bin/daprd` under."""
+    """Paths of the programs; `installed` when they are those of `dapr init`."""
 
     daprd: Path
     placement: Path
     scheduler: Path
     cli: Path
-    runtime_path: Path
     installed: bool
 
 
@@ -57,13 +56,13 @@ def _installed() -> Dapr | None:
     version = _version(programs["daprd"])
     if version is None or version[:2] < _OLDEST:
         return None
-    return Dapr(**programs, cli=Path(cli), runtime_path=home, installed=True)
+    return Dapr(**programs, cli=Path(cli), installed=True)
 
 
 def _cached(folder: Path) -> Dapr:
     programs = {name: folder / name for name in _NAMES}
     cli = shutil.which("dapr")
-    return Dapr(**programs, cli=Path(cli) if cli else folder / "dapr", runtime_path=folder, installed=False)
+    return Dapr(**programs, cli=Path(cli) if cli else folder / "dapr", installed=False)
 
 
 @functools.cache
@@ -74,22 +73,11 @@ def dapr() -> Dapr:
     folder = paths.cache() / "dapr" / DAPR_VERSION
     if not _complete(folder):
         _build_once(folder)
-    _link_for_cli(folder)
     return _cached(folder)
 
 
 def _complete(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in (*_NAMES, "sentry", "dapr"))
-
-
-def _link_for_cli(folder: Path) -> None:
-    """The CLI looks for daprd at `<runtime path>/.dapr/bin/daprd`."""
-    target = folder / ".dapr" / "bin" / "daprd"
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        target.symlink_to(folder / "daprd")
 
 
 @contextlib.contextmanager

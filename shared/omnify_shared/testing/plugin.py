@@ -5,19 +5,22 @@ skipped with the reason, and fails instead when CI=true.
 """
 
 import os
+import re
+import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from omnify_local import paths
 from omnify_local.errors import LocalError
 from omnify_local.processes import tail
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.home import ExtraApp, Home
+from omnify_shared.testing.platform import Platform
 from omnify_shared.testing.sidecar import Sidecar
 
 SETS = ("local", "mongo-kafka")
-NewHome = Callable[..., Home]
 NewSidecar = Callable[..., Sidecar]
 
 _failed = pytest.StashKey[bool]()
@@ -32,10 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `set_name` once per set."""
+    """Run a test that needs a component set (`set_name`, `platform`) once per set."""
     if "set_name" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("sets") or list(SETS)
-        metafunc.parametrize("set_name", chosen, scope="session")
+        metafunc.parametrize("set_name", chosen, indirect=True, scope="session")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -57,15 +60,56 @@ def backing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backing]:
         servers.stop()
 
 
+@pytest.fixture(scope="session")
+def set_name(request: pytest.FixtureRequest) -> str:
+    """Name of the component set that the test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def platform(backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str) -> Iterator[Platform]:
+    """The four services on a set, started once per session; a test that breaks a part has to mend it."""
+    home = make_home(backing, tmp_path_factory.mktemp("platform") / "home", set_name)
+    running = Platform(home, backing.mailbox).start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(autouse=True)
+def keep_logs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a failure, copy the logs of every home of this test to `.omnify/failures/`."""
+    yield
+    if not request.node.stash.get(_failed, False):
+        return
+    folder = paths.repository() / ".omnify" / "failures" / re.sub(r"[^\w.-]+", "_", request.node.nodeid)
+    shutil.rmtree(folder, ignore_errors=True)
+    for fixture in ("new_home", "platform"):
+        if fixture in request.fixturenames:
+            value = request.getfixturevalue(fixture)
+            for home in [value.home] if isinstance(value, Platform) else value.homes:
+                if home.logs.exists():
+                    shutil.copytree(home.logs, folder / home.path.name)
+
+
+class NewHome:
+    """`new_home(set_name, extra=[...])`: a home whose servers run, with data of its own."""
+
+    def __init__(self, backing: Backing, folder: Path) -> None:
+        self._backing, self._folder = backing, folder
+        self.homes: list[Home] = []
+
+    def __call__(self, set_name: str, extra: Iterable[ExtraApp] = ()) -> Home:
+        home = make_home(self._backing, self._folder / f"home{len(self.homes)}", set_name, extra)
+        self.homes.append(home)
+        return home
+
+
 @pytest.fixture
 def new_home(backing: Backing, tmp_path: Path) -> NewHome:
-    """`new_home(set_name, extra=[...])`: a home whose servers run, with data of its own."""
-    count = iter(range(1000))
-
-    def make(set_name: str, extra: Iterable[ExtraApp] = ()) -> Home:
-        return make_home(backing, tmp_path / f"home{next(count)}", set_name, extra)
-
-    return make
+    """Makes homes for one test."""
+    return NewHome(backing, tmp_path)
 
 
 def make_home(backing: Backing, path: Path, set_name: str, extra: Iterable[ExtraApp] = ()) -> Home:

@@ -78,15 +78,24 @@ class Sidecar:
 
     def start(self, timeout: float = 30) -> "Sidecar":
         """Start daprd and wait until it is ready; LocalError with the log's tail when it ends or takes too long."""
-        self.process = Process(
-            f"daprd of {self.app_id}", self._command(), log=self.log, cwd=self.home.path, env=self._environment()
-        )
+        self.launch()
         try:
-            self.process.wait_until(self.ready, timeout=timeout)
+            self.wait(timeout)
         except LocalError:
             self.kill()
             raise
         return self
+
+    def launch(self) -> None:
+        """Start daprd without waiting."""
+        self.process = Process(
+            f"daprd of {self.app_id}", self._command(), log=self.log, cwd=self.home.path, env=self._environment()
+        )
+
+    def wait(self, timeout: float = 30) -> None:
+        """Wait until it is ready; LocalError with the log's tail."""
+        assert self.process is not None
+        self.process.wait_until(self.ready, timeout=timeout)
 
     def ready(self) -> bool:
         """True when the APIs and components are up (`/v1.0/healthz/outbound`)."""

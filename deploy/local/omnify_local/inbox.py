@@ -1,0 +1,77 @@
+"""Reads the local mailbox over its HTTP API."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2 as httpx
+
+from omnify_local.errors import LocalError
+
+_POLL = 0.1
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail as it arrived."""
+
+    id: str
+    sender: str
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    html: str
+    headers: dict[str, Any]
+
+
+class Inbox:
+    """The mails of a running mailbox at `url`, newest last."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=f"{url}/api", timeout=5)
+
+    def mails(self, to: str | None = None) -> list[Mail]:
+        """All mails, or those to one address, oldest first."""
+        found = [item for item in self._get("/email") if to is None or to.lower() in _addresses(item["to"])]
+        found.sort(key=lambda item: str(item["time"]))
+        return [_mail(self._get(f"/email/{item['id']}")) for item in found]
+
+    def wait_for(self, to: str, *, count: int = 1, subject: str = "", timeout: float = 15) -> list[Mail]:
+        """The mails to an address, once there are `count`; LocalError when they are not within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            mails = [mail for mail in self.mails(to) if subject.lower() in mail.subject.lower()]
+            if len(mails) >= count:
+                return mails
+            if time.monotonic() > deadline:
+                raise LocalError(f"{len(mails)} of {count} mails to {to} arrived within {timeout:g} s")
+            time.sleep(_POLL)
+
+    def clear(self) -> None:
+        """Drop every mail."""
+        self._client.delete("/email/all").raise_for_status()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _get(self, path: str) -> Any:
+        answer = self._client.get(path)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def _addresses(entries: list[dict[str, str]]) -> tuple[str, ...]:
+    return tuple(entry["address"].lower() for entry in entries or ())
+
+
+def _mail(item: dict[str, Any]) -> Mail:
+    return Mail(
+        id=item["id"],
+        sender="".join(_addresses(item["from"])[:1]),
+        to=_addresses(item["to"]),
+        subject=item.get("subject") or "",
+        text=item.get("text") or "",
+        html=item.get("html") or "",
+        headers=item["headers"],
+    )

@@ -1,0 +1,59 @@
+"""The whole platform on a component set: four services, four sidecars, a mailbox."""
+
+from collections.abc import Iterable, Mapping
+
+from omnify_local import paths, runfile
+from omnify_local.inbox import Inbox
+from omnify_local.ports import LOOPBACK, free_port
+from omnify_local.servers import Mailbox
+from omnify_shared.testing.home import Home
+from omnify_shared.testing.service import Service
+from omnify_shared.testing.sidecar import Sidecar
+
+
+class Platform:
+    """`services["auth"]` and its `sidecar` can be stopped, killed, suspended and started again one by one.
+
+    `url` is the gateway, `inbox` reads the mails. Ports stay the same over restarts.
+    """
+
+    def __init__(self, home: Home, mailbox: Mailbox, environment: Mapping[str, str] | None = None) -> None:
+        """`environment` is added to every service's."""
+        self.home, self.mailbox = home, mailbox
+        self.inbox = Inbox(mailbox.url)
+        ports = {app.app_id: free_port() for app in runfile.apps(paths.repository())}
+        self.url = f"http://{LOOPBACK}:{ports['gateway']}"
+        common = {"OMNIFY_PUBLIC_URL": self.url, "OMNIFY_SMTP_URL": mailbox.smtp_url, **(environment or {})}
+        self.services = {
+            app.app_id: Service(
+                Sidecar(home, app.app_id, app_port=ports[app.app_id], max_body_mib=app.max_body_mib), environment=common
+            )
+            for app in runfile.apps(paths.repository())
+        }
+
+    def start(self, timeout: float = 60) -> "Platform":
+        """Start everything side by side and wait until each service is ready and seen by its sidecar."""
+        try:
+            for service in self.services.values():
+                service.sidecar.launch()
+                service.launch()
+            self.wait(timeout)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def wait(self, timeout: float = 60, only: Iterable[str] | None = None) -> None:
+        """Wait until all (or some) services are ready and their sidecars deliver to them."""
+        for name in only or self.services:
+            service = self.services[name]
+            service.sidecar.wait(timeout)
+            service.wait(timeout=timeout)
+            service.sidecar.wait_for_app(timeout)
+
+    def stop(self) -> None:
+        """Stop services first, then sidecars; the home's data stays."""
+        for service in self.services.values():
+            service.terminate()
+        for service in self.services.values():
+            service.sidecar.terminate()

@@ -1,0 +1,93 @@
+"""A service as it runs in production: uvicorn in a process of its own, beside its sidecar."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2 as httpx
+
+from omnify_local.errors import LocalError
+from omnify_local.ports import LOOPBACK
+from omnify_local.processes import Process
+from omnify_shared.testing.sidecar import Sidecar
+
+
+class Service:
+    """`factory` (`module:function`) served on the sidecar's app port; the sidecar may be up, down or absent."""
+
+    def __init__(
+        self, sidecar: Sidecar, factory: str | None = None, *, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Without `factory` it is `omnify_<app-id>.app:create_app`. `environment` is added last."""
+        assert sidecar.app_port is not None, "the sidecar has to know the app's port"
+        self.sidecar, self.port = sidecar, sidecar.app_port
+        self.name = sidecar.app_id
+        self.factory = factory or f"omnify_{sidecar.app_id}.app:create_app"
+        self.environment = dict(environment or {})
+        self.process: Process | None = None
+
+    @property
+    def url(self) -> str:
+        """The service's own address."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The token that a call from the sidecar carries."""
+        return {"dapr-api-token": self.sidecar.home.app_api_token}
+
+    @property
+    def log(self) -> Path:
+        """Log over all starts."""
+        return self.sidecar.home.logs / f"{self.name}.log"
+
+    def launch(self) -> None:
+        """Start the process without waiting."""
+        options = ["--host", LOOPBACK, "--port", str(self.port), "--no-access-log", "--timeout-graceful-shutdown", "10"]
+        command = [sys.executable, "-m", "uvicorn", "--factory", self.factory, *options]
+        environment = {"OMNIFY_ENVIRONMENT": "test", **self.sidecar.app_environment, **self.environment}
+        self.process = Process(self.name, command, log=self.log, cwd=self.sidecar.home.path, env=environment)
+
+    def start(self, *, ready: bool = True, timeout: float = 40) -> "Service":
+        """Start and wait until it is ready, or with `ready=False` until it is alive (its sidecar may be absent)."""
+        self.launch()
+        try:
+            self.wait(ready=ready, timeout=timeout)
+        except LocalError:
+            self.kill()
+            raise
+        return self
+
+    def wait(self, *, ready: bool = True, timeout: float = 40) -> None:
+        """Wait for readiness or liveness; LocalError with the log's tail."""
+        assert self.process is not None
+        self.process.wait_until(lambda: self.answers("ready" if ready else "live"), timeout=timeout)
+
+    def answers(self, probe: str = "ready") -> bool:
+        """True when `/health/<probe>` says yes."""
+        try:
+            return httpx.get(f"{self.url}/health/{probe}", timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+    def terminate(self, timeout: float = 20) -> None:
+        """Stop in order, as a deployment would (SIGTERM)."""
+        if self.process is not None:
+            self.process.terminate(timeout)
+            self.process = None
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+    def suspend(self) -> None:
+        """Freeze it."""
+        assert self.process is not None
+        self.process.suspend()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        self.process.resume()
