@@ -75,7 +75,7 @@ class Proxy:
         head = self._head(scope, target, body, answer)
         await body.read_if_short()
         try:
-            async with asyncio.timeout(target.limits.seconds):
+            async with asyncio.timeout(min(target.limits.seconds, self._settings.max_seconds)):
                 connection = await self._exchange(scope["method"], head, body)
         except TimeoutError:
             raise GatewayTimeout(f"The service '{target.app_id}' did not answer in time.") from None

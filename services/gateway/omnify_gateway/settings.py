@@ -27,4 +27,6 @@ class GatewaySettings(Settings):
     max_connections: int = Field(default=512, ge=1)
     # Longest silence inside a streamed answer, and between two pieces of an upload.
     idle_timeout: float = Field(default=60, gt=0)
+    # No request may take longer to be answered, whatever its route allows.
+    max_seconds: float = Field(default=300, gt=0)
     openapi_ttl: float = Field(default=60, ge=0)

@@ -15,7 +15,7 @@ const MESSAGES = {
   working: ["Confirming…", "This takes a moment."],
   verified: ["Your email address is confirmed", "You can close this page and log in."],
   expired: ["This link has expired", "Links work for one hour. Ask for a new one below."],
-  invalid: ["This link doesn't work", "It may have been used already, or a newer one was sent. If you can't log in, ask for a new link."],
+  invalid: ["This link doesn't work", "It may have been used already, or have expired: links work for one hour. If you can't log in, ask for a new one."],
   missing: ["This link is incomplete", "Open the link from the mail again, whole, or ask for a new one below."],
   busy: ["Too many attempts", "Please wait a minute, then try again."],
   failed: ["That didn't work", "The service can't be reached at the moment. Your link is still good: please try again."],
