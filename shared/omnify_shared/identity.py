@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import jwt
+import structlog
 from fastapi import Depends, Request
 from jwt import PyJWK
 
@@ -24,15 +25,19 @@ from omnify_shared.permissions import permissions_of
 from omnify_shared.problems import Forbidden, Unauthorized
 from omnify_shared.revocations import Revocations
 
+log = structlog.get_logger()
 ISSUER = AUDIENCE = "omnify"
 ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 JWKS_PATH = "/.well-known/jwks.json"
 JWKS_MAX_AGE = 300.0  # seconds
 JWKS_MIN_INTERVAL = 2.0  # seconds between fetches for unknown key ids
+JWKS_RETRY_INTERVAL = 0.5  # seconds between fetches that fail
 LEEWAY = 5  # seconds of clock difference
 CACHED_TOKENS = 4096
+CACHED_HEADERS = 64
 MAX_TOKEN = 4096  # characters
+MAX_TIME = 2**33  # unix seconds, in the year 2242
 REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "org", "sid", "roles"]
 
 Jwks = dict[str, Any]
@@ -60,6 +65,7 @@ class JwksCache:
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
+        self._failure: SidecarError | None = None
         self._fetching = asyncio.Lock()
 
     async def key(self, kid: str) -> PyJWK:
@@ -77,18 +83,34 @@ class JwksCache:
         async with self._fetching:
             now = time.monotonic()
             fresh = kid in self._keys and now - self._fetched_at < JWKS_MAX_AGE
-            if fresh or now - self._tried_at < JWKS_MIN_INTERVAL:
-                return
-            self._tried_at = now
-            try:
-                keys = (await self._source())["keys"]
-            except SidecarError:
-                if kid not in self._keys:
-                    self._tried_at = float("-inf")
-                    raise
-                return
-            self._keys = {key["kid"]: PyJWK(key, algorithm=ALGORITHM) for key in keys if key.get("kty") == "EC"}
-            self._fetched_at = now
+            pause = JWKS_RETRY_INTERVAL if self._failure else JWKS_MIN_INTERVAL
+            if not fresh and now - self._tried_at >= pause:
+                await self._fetch()
+            if self._failure and kid not in self._keys:
+                raise PeerUnavailable(self._failure.detail)
+
+    async def _fetch(self) -> None:
+        try:
+            self._keys = _usable(await self._source())
+            self._failure, self._fetched_at = None, time.monotonic()
+        except SidecarError as error:
+            self._failure = error
+        self._tried_at = time.monotonic()
+
+
+def _usable(document: Any) -> dict[str, PyJWK]:
+    """The EC keys of a JWK Set; what can't be one is left out. Raises PeerUnavailable when it is no key set."""
+    listed = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(listed, list):
+        raise PeerUnavailable("auth does not publish its keys now")
+    keys = {}
+    for jwk in listed:
+        try:
+            if jwk["kty"] == "EC" and isinstance(jwk["kid"], str):
+                keys[jwk["kid"]] = PyJWK(jwk, algorithm=ALGORITHM)
+        except (KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
+            log.warning("unusable key in the key set", reason=str(error))
+    return keys
 
 
 def jwks_of_auth(invoker: Invoker) -> KeySource:
@@ -98,7 +120,10 @@ def jwks_of_auth(invoker: Invoker) -> KeySource:
         reply = await invoker.request("auth", "GET", JWKS_PATH)
         if reply.status != 200:
             raise PeerUnavailable("auth does not publish its keys now")
-        keys: Jwks = reply.json()
+        try:
+            keys: Jwks = reply.json()
+        except ValueError as error:
+            raise PeerUnavailable("auth does not publish its keys now") from error
         return keys
 
     return fetch
@@ -110,6 +135,7 @@ class Identity:
     def __init__(self, keys: KeySource, revocations: Revocations) -> None:
         self._jwks = JwksCache(keys)
         self.revocations = revocations
+        self._headers: dict[str, str] = {}
         self._verified: OrderedDict[bytes, Principal] = OrderedDict()
 
     async def verify(self, token: str) -> Principal:
@@ -134,15 +160,7 @@ class Identity:
 
     async def check(self, token: str) -> Principal:
         """Signature and claims of a token, from scratch (RFC 8725: the algorithm and `typ` are ours, not its)."""
-        try:
-            header = jwt.get_unverified_header(token)
-        except jwt.InvalidTokenError as error:
-            raise Unauthorized("not an access token") from error
-        if str(header.get("typ", "")).lower().removeprefix("application/") != TOKEN_TYPE:
-            raise Unauthorized("not an access token")
-        if header.get("alg") != ALGORITHM or not isinstance(header.get("kid"), str):
-            raise Unauthorized("not an access token of this platform")
-        key = await self._jwks.key(header["kid"])
+        key = await self._jwks.key(self._key_id(token))
         try:
             claims = jwt.decode(
                 token, key, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY,
@@ -150,24 +168,48 @@ class Identity:
             )  # fmt: skip
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized("the access token has expired") from error
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, OverflowError) as error:
             raise Unauthorized("the access token is not valid") from error
         return _principal(claims, token)
+
+    def _key_id(self, token: str) -> str:
+        """The `kid` of a token of ours. Tokens of one key share their header to the byte, so few are ever parsed."""
+        encoded = token.partition(".")[0]
+        known = self._headers.get(encoded)
+        if known is None:
+            known = _checked_header(token)
+            if len(self._headers) >= CACHED_HEADERS:
+                self._headers.clear()
+            self._headers[encoded] = known
+        return known
+
+
+def _checked_header(token: str) -> str:
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError as error:
+        raise Unauthorized("not an access token") from error
+    if str(header.get("typ", "")).lower().removeprefix("application/") != TOKEN_TYPE:
+        raise Unauthorized("not an access token")
+    if header.get("alg") != ALGORITHM or not isinstance(header.get("kid"), str):
+        raise Unauthorized("not an access token of this platform")
+    return str(header["kid"])
 
 
 def _principal(claims: Mapping[str, Any], token: str) -> Principal:
     texts = [claims[name] for name in ("sub", "org", "sid")]
-    roles = claims["roles"]
-    if not all(isinstance(text, str) and text for text in texts) or not isinstance(roles, list):
+    roles, expires = claims["roles"], claims["exp"]
+    good = isinstance(roles, list) and all(isinstance(text, str) and text for text in (*texts, *roles))
+    if not good or not isinstance(expires, int | float) or not 0 < expires < MAX_TIME:
         raise Unauthorized("the access token is not valid")
     user_id, organization_id, session_id = texts
     return Principal(
         user_id=user_id,
         organization_id=organization_id,
         session_id=session_id,
-        roles=tuple(str(role) for role in roles),
-        permissions=permissions_of(str(role) for role in roles),
-        expires_at=datetime.fromtimestamp(int(claims["exp"]) + LEEWAY, UTC),
+        roles=tuple(roles),
+        permissions=permissions_of(roles),
+        expires_at=datetime.fromtimestamp(int(expires) + LEEWAY, UTC),
         token=token,
     )
 

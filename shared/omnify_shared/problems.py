@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import JsonValue
+from pydantic_core import PydanticSerializationError
 from starlette.exceptions import HTTPException
 
 from omnify_shared.context import current
@@ -173,6 +174,11 @@ async def _on_crash(_: Request, error: Exception) -> Response:
 
 
 def crash_response(error: Exception) -> Response:
-    """The answer to a defect: logged here, and nothing of it told to the caller."""
+    """The answer to a defect: logged here, and nothing of it told to the caller.
+
+    Half a surrogate pair is the caller's error: it comes in as a JSON escape and nothing can be stored or sent with it.
+    """
+    if isinstance(error, UnicodeEncodeError | PydanticSerializationError) and "surrogates not allowed" in str(error):
+        return problem_response(Unprocessable("a text holds half a surrogate pair (\\ud800 to \\udfff)"))
     log.error("unhandled error", exc_info=error)
     return problem_response(Problem("An unexpected error happened; it was logged under the request id."))

@@ -1,5 +1,6 @@
 """A stand-in for auth's side of access tokens: keys, a JWKS and tokens that may be wrong in any one way."""
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -59,7 +60,7 @@ class Signer:
         for name in without:
             del content[name]
         headers = {"typ": "at+jwt", "kid": kid} | dict(header or {})
-        return jwt.encode(content, self.keys[kid], algorithm="ES256", headers=headers)
+        return jwt.PyJWS().encode(json.dumps(content).encode(), self.keys[kid], algorithm="ES256", headers=headers)
 
 
 def bearer(token: str) -> dict[str, str]:
