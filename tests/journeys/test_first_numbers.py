@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from omnify_local.journey import CDNOW_SAMPLE, MailReader, Marketer, token_in
+from omnify_local.journey import CDNOW_SAMPLE, Marketer, token_in
 from omnify_shared.testing import Platform
 
 
@@ -63,11 +63,10 @@ def expected_cohorts(orders: pd.DataFrame) -> dict[str, list[float]]:
 
 
 def test_from_sign_up_to_the_first_numbers(platform: Platform, cdnow_sample: Path, orders: pd.DataFrame) -> None:
-    mailbox, marketer = MailReader(platform.mailbox_url), Marketer(platform.gateway_url)
-
+    marketer = Marketer(platform.url)
     marketer.register()
-    mail = mailbox.wait_for(marketer.email)
-    assert marketer.password not in mail["text"] + mail["html"]
+    mail = platform.inbox.wait_for(marketer.email)[-1]
+    assert marketer.password not in mail.text + mail.html
     marketer.verify(token_in(mail))
     marketer.log_in()
     assert marketer.tokens["token_type"].lower() == "bearer"
@@ -109,10 +108,9 @@ def test_from_sign_up_to_the_first_numbers(platform: Platform, cdnow_sample: Pat
 
 
 def test_two_organisations_see_only_their_own(platform: Platform) -> None:
-    mailbox = MailReader(platform.mailbox_url)
-    mine, theirs = Marketer(platform.gateway_url), Marketer(platform.gateway_url)
+    mine, theirs = Marketer(platform.url), Marketer(platform.url)
     for marketer in (mine, theirs):
-        marketer.join(mailbox)
+        marketer.join(platform.inbox)
     options = {
         "delimiter": ",",
         "has_header": True,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: `ours` against `floor`, both in `unit`; `goal` bounds the ratio ours / floor, or is empty."""
+    """One line of the table: `ours` against `floor`, in `unit`; `goal` bounds the ratio ours / floor, or is empty."""
 
     figure: str
     ours: float

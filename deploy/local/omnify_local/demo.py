@@ -8,7 +8,9 @@ from typing import Any
 import httpx2 as httpx
 
 from omnify_local import data, paths
-from omnify_local.journey import CDNOW_SAMPLE, JourneyFailed, MailReader, Marketer, token_in
+from omnify_local.errors import LocalError
+from omnify_local.inbox import Inbox
+from omnify_local.journey import CDNOW_SAMPLE, JourneyFailed, Marketer, token_in
 
 FROM, TO = "1997-01-01", "1998-06-30"
 
@@ -17,7 +19,7 @@ def main() -> int:
     """Walks the journey and prints what a marketer would see; 1 when a step fails."""
     try:
         _walk(_run_file())
-    except (JourneyFailed, httpx.HTTPError) as error:
+    except (JourneyFailed, LocalError, httpx.HTTPError) as error:
         print(f"omnify: the demo stopped: {error}", file=sys.stderr)
         return 1
     return 0
@@ -32,20 +34,21 @@ def _run_file() -> dict[str, Any]:
 
 
 def _walk(run: dict[str, Any]) -> None:
-    urls = run["urls"]
-    mailbox, marketer = MailReader(urls["mailbox"]), Marketer(urls["gateway"])
-    _join(marketer, mailbox, urls["mailbox"])
+    if not run["mailbox"]:
+        raise JourneyFailed("the platform sends its mail elsewhere (OMNIFY_SMTP_URL); the demo reads the local mailbox")
+    marketer = Marketer(run["gateway"])
+    _join(marketer, run["mailbox"])
     _import(marketer, data.fetch(paths.repository()) / data.SAMPLE)
     _print_overview(marketer.overview(FROM, TO))
     _print_cohorts(marketer.cohorts())
     _leave(marketer)
 
 
-def _join(marketer: Marketer, mailbox: MailReader, mailbox_url: str) -> None:
+def _join(marketer: Marketer, mailbox: str) -> None:
     marketer.register()
     print(f"1. registered {marketer.email} of {marketer.organization}")
-    mail = mailbox.wait_for(marketer.email)
-    print(f'2. mail arrived: "{mail["subject"]}" (see {mailbox_url})')
+    mail = Inbox(mailbox).wait_for(marketer.email)[-1]
+    print(f'2. mail arrived: "{mail.subject}" (see {mailbox})')
     marketer.verify(token_in(mail))
     print("3. address verified")
     marketer.log_in()

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx2 as httpx
 
+from omnify_local.inbox import Inbox, Mail
+
 CDNOW_SAMPLE = {
     "delimiter": "whitespace",
     "has_header": False,
@@ -31,31 +33,9 @@ class JourneyFailed(RuntimeError):
     """A step did not answer as it should; the text names the step and the answer."""
 
 
-@dataclass
-class MailReader:
-    """The local mailbox (MailDev's HTTP API)."""
-
-    url: str
-
-    def to(self, address: str) -> list[dict[str, Any]]:
-        """All mails to an address, oldest first."""
-        mails = httpx.get(f"{self.url}/email", timeout=10).json()
-        return [mail for mail in mails if any(item["address"] == address for item in mail["to"])]
-
-    def wait_for(self, address: str, count: int = 1, seconds: float = 30) -> dict[str, Any]:
-        """The newest mail to an address once there are `count`. Raises JourneyFailed."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.to(address)
-            if len(found) >= count:
-                return found[-1]
-            time.sleep(0.1)
-        raise JourneyFailed(f"no mail to {address} within {seconds:g} s")
-
-
-def token_in(mail: dict[str, Any]) -> str:
+def token_in(mail: Mail) -> str:
     """The verification token of a mail's link. Raises JourneyFailed."""
-    found = _LINK.search(mail["text"])
+    found = _LINK.search(mail.text)
     if found is None:
         raise JourneyFailed("the mail holds no verification link")
     return found.group(1)
@@ -104,10 +84,10 @@ class Marketer:
         body = {"email": self.email, "password": self.password}
         self.tokens = self.ask("POST", "/api/auth/login", 200, json=body)
 
-    def join(self, mailbox: MailReader) -> None:
+    def join(self, inbox: Inbox) -> None:
         """From sign-up to signed in."""
         self.register()
-        self.verify(token_in(mailbox.wait_for(self.email)))
+        self.verify(token_in(inbox.wait_for(self.email)[-1]))
         self.log_in()
 
     def start_import(self, file: Path | bytes, options: dict[str, Any], name: str = "orders.txt") -> str:

@@ -1,0 +1,11 @@
+"""The floor of every call: a bare FastAPI app that answers at once."""
+
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/health/live")
+@app.get("/echo")
+async def echo() -> dict[str, str]:
+    return {"message": "hello"}

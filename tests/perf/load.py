@@ -1,0 +1,71 @@
+"""HTTP load by wrk (Debian's package), which takes little of the processors that it shares with what it measures."""
+
+import json
+import shutil
+import statistics
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPORT = Path(__file__).with_name("report.lua")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to request."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: str | None = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """Requests per second, milliseconds, and how many requests failed."""
+
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+
+
+def run(target: Target, *, connections: int, seconds: int, folder: Path) -> Load:
+    """One bounded run against loopback."""
+    program = shutil.which("wrk")
+    if program is None:
+        raise SystemExit("omnify: the benchmarks need wrk: apt-get install wrk")
+    script = folder / "wrk.lua"
+    script.write_text(_script(target) + REPORT.read_text())
+    command = [program, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
+    for name, value in target.headers.items():
+        command += ["-H", f"{name}: {value}"]
+    answer = subprocess.run([*command, target.url], capture_output=True, text=True, check=True)
+    found = json.loads(answer.stdout.strip().splitlines()[-1])
+    return Load(found["requests"] / found["seconds"], found["p50"], found["p99"], found["errors"])
+
+
+def _script(target: Target) -> str:
+    if target.body is None:
+        return ""
+    return f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [==[{target.body}]==]\n'
+
+
+def in_turn(first: Target, second: Target, *, connections: int, folder: Path, rounds: int = 3) -> tuple[Load, Load]:
+    """Both targets, alternately, so that a drift of the machine hits both; the medians of the rounds."""
+    loads: tuple[list[Load], list[Load]] = ([], [])
+    for target in (first, second):
+        run(target, connections=connections, seconds=1, folder=folder)
+    for _ in range(rounds):
+        for kept, target in zip(loads, (first, second), strict=True):
+            kept.append(run(target, connections=connections, seconds=4, folder=folder))
+    return _median(loads[0]), _median(loads[1])
+
+
+def _median(loads: list[Load]) -> Load:
+    return Load(
+        statistics.median(load.rate for load in loads),
+        statistics.median(load.p50 for load in loads),
+        statistics.median(load.p99 for load in loads),
+        sum(load.errors for load in loads),
+    )
