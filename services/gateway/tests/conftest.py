@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from support.stage import App, Stage, raw_request
 
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
+from support.stage import App, Stage, raw_request
 
 UPSTREAM = ("upstream:app", "--app-dir", str(Path(__file__).parent))
 GATEWAY = ("omnify_gateway.app:create_app", "--factory")

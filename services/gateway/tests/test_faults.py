@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 import yaml
-from support.stage import App, Stage
 
 from omnify_local.ports import free_port
+from support.stage import App, Stage
 
 HERE = Path(__file__).parent
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import httpx2 as httpx
 import pytest
+
 from support.stage import App, Stage
 
 Raw = Callable[[bytes], tuple[int, bytes]]

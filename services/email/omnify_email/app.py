@@ -1,0 +1,31 @@
+"""Wires the email service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from omnify_email.auth import Auth
+from omnify_email.routes import router
+from omnify_email.senders import sender_for
+from omnify_email.service import EmailService
+from omnify_email.settings import EmailSettings
+from omnify_email.store import MailStore
+from omnify_email.subscriptions import subscriptions
+from omnify_shared.app import service_app
+from omnify_shared.platform import Platform
+
+
+def create_app(settings: EmailSettings | None = None) -> FastAPI:
+    """The ASGI app of the email service."""
+    settings = settings or EmailSettings()
+
+    @asynccontextmanager
+    async def build(platform: Platform) -> AsyncIterator[EmailService]:
+        auth = Auth(platform.invoker, timeout=settings.fetch_timeout)
+        sender = sender_for(settings, platform.secrets)
+        service = EmailService(settings, MailStore(platform.state), auth, sender)
+        platform.tasks.spawn(service.keep_trying(), name="waiting mails")
+        yield service
+
+    return service_app(settings, title="Omnify email", build=build, routers=[router], subscriptions=subscriptions)

@@ -1,0 +1,62 @@
+"""What email asks auth for: links with a fresh token, and addresses. Neither is kept or logged."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from omnify_email.errors import NothingToSend, PermanentError, TransientError
+from omnify_shared.dapr.errors import SidecarError
+from omnify_shared.invocation import Invoker
+
+
+class Contact(BaseModel):
+    """A person and their address."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    email: str
+    full_name: str
+
+
+class FreshToken(Contact):
+    """A token minted for this mail alone; auth keeps its hash."""
+
+    token: str
+    expires_at: datetime
+
+
+A = TypeVar("A", bound=Contact)
+
+
+class Auth:
+    """The auth service, by service invocation. All methods raise NothingToSend, TransientError, PermanentError."""
+
+    def __init__(self, invoker: Invoker, *, timeout: float) -> None:
+        self._invoker = invoker
+        self._timeout = timeout
+
+    async def mint(self, verification_id: str) -> FreshToken:
+        """A fresh token for an address that is still to be verified."""
+        return await self._ask("POST", f"/internal/verifications/{verification_id}/token", FreshToken)
+
+    async def contact(self, user_id: str) -> Contact:
+        """Where a user is reached."""
+        return await self._ask("GET", f"/internal/users/{user_id}/contact", Contact)
+
+    async def _ask(self, method: str, path: str, model: type[A]) -> A:
+        try:
+            reply = await self._invoker.request("auth", method, path, timeout=self._timeout)
+        except SidecarError as error:
+            raise TransientError(f"auth: {type(error).__name__}") from error
+        if reply.status == HTTPStatus.NOT_FOUND:
+            raise NothingToSend("auth no longer knows the reason for this mail")
+        if reply.status >= 500 or reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise TransientError(f"auth: answered {reply.status}")
+        if reply.status != HTTPStatus.OK:
+            raise PermanentError(f"auth: refused with {reply.status}")
+        try:
+            return model.model_validate(reply.json())
+        except (ValidationError, ValueError):
+            raise PermanentError("auth: an answer that is not understood") from None

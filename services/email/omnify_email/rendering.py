@@ -1,0 +1,41 @@
+"""Mails from templates: text and HTML of each kind, and what a stranger's name may look like in them."""
+
+import re
+from functools import cache
+from typing import Literal
+
+from jinja2 import PackageLoader, StrictUndefined, select_autoescape
+from jinja2.sandbox import SandboxedEnvironment
+
+Kind = Literal["verification", "registration_repeated"]
+
+SUBJECTS: dict[Kind, str] = {
+    "verification": "Confirm your email address",
+    "registration_repeated": "You already have an Omnify account",
+}
+_NAME = re.compile(r"[^\W\d_][\w '’.\-]{0,59}")
+_LINK = re.compile(r"://|www\.|\w\.\w{2}", re.IGNORECASE)
+
+
+@cache
+def _environment() -> SandboxedEnvironment:
+    return SandboxedEnvironment(
+        loader=PackageLoader("omnify_email"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(kind: Kind, values: dict[str, str]) -> tuple[str, str]:
+    """The text and the HTML of a mail. Raises jinja2.UndefinedError when a value is missing."""
+    environment = _environment()
+    text = environment.get_template(f"{kind}.txt").render(values)
+    return text, environment.get_template(f"{kind}.html").render(values)
+
+
+def greeting_name(full_name: str) -> str:
+    """The name to greet by, or "there": whoever registers chooses it, and could make us carry an advert or a link."""
+    name = " ".join(full_name.split())
+    return name if _NAME.fullmatch(name) and not _LINK.search(name) else "there"

@@ -1,0 +1,73 @@
+"""Mails over SMTP (RFC 5321)."""
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+import aiosmtplib
+
+from omnify_email.errors import PermanentError, TransientError
+from omnify_email.senders import Mail
+from omnify_email.settings import EmailSettings
+from omnify_shared import clock
+
+
+class SmtpSender:
+    """One connection per mail: simple, and no state to lose."""
+
+    name = "smtp"
+
+    def __init__(self, settings: EmailSettings) -> None:
+        self._server = settings.smtp
+        self._timeout = settings.send_timeout
+        self._sender = _address(settings.sender_name, settings.sender_address)
+
+    async def send(self, mail: Mail) -> None:
+        """See MailSender."""
+        message = self._message(mail)
+        server = self._server
+        user, password = server.login or (None, None)
+        try:
+            await aiosmtplib.send(
+                message,
+                hostname=server.host,
+                port=server.port,
+                username=user,
+                password=password,
+                use_tls=server.implicit_tls,
+                start_tls=server.starttls,
+                timeout=self._timeout,
+            )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _refused(error.recipients[0].code) from error
+        except aiosmtplib.SMTPDataError as error:
+            raise _refused(error.code) from error
+        except aiosmtplib.SMTPResponseException as error:
+            # The greeting, our login, our sender address: not this mail's fault, so that the operator can mend it.
+            raise TransientError(f"smtp: the server refused us with {error.code}") from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise TransientError(f"smtp: {type(error).__name__}") from error
+
+    def _message(self, mail: Mail) -> EmailMessage:
+        message = EmailMessage()
+        try:
+            message["From"] = self._sender
+            message["To"] = _address(mail.recipient_name, mail.recipient)
+            message["Subject"] = mail.subject
+            message["Date"] = format_datetime(clock.now())
+            message["Message-ID"] = mail.message_id
+            message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+        except (ValueError, IndexError) as error:
+            raise PermanentError("the address or a header is not valid") from error
+        message.set_content(mail.text)
+        message.add_alternative(mail.html, subtype="html")
+        return message
+
+
+def _address(name: str, address: str) -> Address:
+    return Address(display_name=name, addr_spec=address)
+
+
+def _refused(code: int) -> TransientError | PermanentError:
+    kind = PermanentError if 500 <= code < 600 else TransientError
+    return kind(f"smtp: refused with {code}")

@@ -1,0 +1,130 @@
+"""From an event to a mail that has left, once as far as its record and the provider allow (see the README)."""
+
+import asyncio
+import hashlib
+import random
+from datetime import timedelta
+from urllib.parse import quote
+
+import structlog
+
+from omnify_email.auth import Auth, Contact
+from omnify_email.errors import MailNotFailed, NothingToSend, PermanentError, SendError, UnknownMail
+from omnify_email.rendering import SUBJECTS, Kind, greeting_name, render
+from omnify_email.senders import Mail, MailSender
+from omnify_email.settings import EmailSettings
+from omnify_email.store import FINAL, TRIES, InHand, MailRecord, MailStore, hash_of
+from omnify_shared import clock
+
+log = structlog.get_logger()
+FIRST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(hours=4)
+
+
+class EmailService:
+    """Sends the mail of an event, and tries again those that could not leave."""
+
+    def __init__(self, settings: EmailSettings, store: MailStore, auth: Auth, sender: MailSender) -> None:
+        self._settings = settings
+        self._store = store
+        self._auth = auth
+        self._sender = sender
+
+    async def deliver(self, event_id: str, kind: Kind, reference: str) -> MailRecord | None:
+        """Sends the mail now, or makes sure that it will be sent: returning means that it can't be forgotten.
+
+        Raises: PermanentError when the mail can never be sent; SidecarUnavailable when nothing could be recorded.
+        """
+        try:
+            mail = await self._store.take(event_id, kind, reference)
+        except InHand as taken:
+            # Its sender may have died: the waiting list looks at it once the lease is over.
+            await self._store.list_waiting(event_id, taken.until)
+            return None
+        if mail.status != "sending":
+            return mail
+        return await self._try(mail)
+
+    async def retry(self, event_id: str) -> MailRecord:
+        """Tries a failed mail again. Raises UnknownMail, MailNotFailed, PermanentError."""
+        mail = await self.find(event_id)
+        if mail.status != "failed":
+            raise MailNotFailed(f"its status is '{mail.status}'")
+        return await self.deliver(event_id, mail.kind, mail.reference) or mail
+
+    async def find(self, event_id: str) -> MailRecord:
+        """The record of a mail. Raises UnknownMail."""
+        mail = await self._store.get(event_id)
+        if mail is None:
+            raise UnknownMail(f"no mail belongs to event {event_id!r}")
+        return mail
+
+    async def keep_trying(self) -> None:
+        """Runs for the life of the process: looks through the waiting mails."""
+        while True:
+            await asyncio.sleep(self._settings.poll_interval * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            try:
+                for event_id in await self._store.due():
+                    await self._try_waiting(event_id)
+            except Exception as error:
+                log.warning("waiting mails not looked through", reason=_reason(error))
+
+    async def _try_waiting(self, event_id: str) -> None:
+        mail = await self._store.get(event_id)
+        try:
+            ended = await self.deliver(event_id, mail.kind, mail.reference) if mail else None
+            over = mail is None or (ended is not None and ended.status in FINAL)
+        except PermanentError as error:
+            log.error("mail failed", event_id=event_id, reason=str(error))
+            over = True
+        if over:
+            await self._store.unlist(event_id)
+
+    async def _try(self, mail: MailRecord) -> MailRecord:
+        try:
+            async with asyncio.timeout(self._settings.fetch_timeout + self._settings.send_timeout):
+                recipient = await self._send(mail)
+        except NothingToSend as nothing:
+            return await self._store.end(mail, "skipped", reason=str(nothing))
+        except PermanentError as error:
+            await self._store.end(mail, "failed", reason=str(error))
+            raise
+        except Exception as error:
+            return await self._postpone(mail, _reason(error))
+        log.info("mail sent", event_id=mail.event_id, kind=mail.kind, attempts=mail.attempts)
+        return await self._store.end(mail, "sent", recipient_hash=recipient, provider=self._sender.name, reason=None)
+
+    async def _postpone(self, mail: MailRecord, reason: str) -> MailRecord:
+        if mail.attempts >= TRIES:
+            await self._store.end(mail, "failed", reason=reason)
+            raise PermanentError(f"given up after {mail.attempts} tries: {reason}")
+        wait = min(FIRST_WAIT * 3 ** (mail.attempts - 1), LONGEST_WAIT)
+        log.warning("mail waits", event_id=mail.event_id, reason=reason, attempts=mail.attempts, seconds=wait.seconds)
+        return await self._store.postpone(mail, clock.now() + wait, reason)
+
+    async def _send(self, mail: MailRecord) -> str:
+        contact, values = await self._contents(mail)
+        subject = SUBJECTS[mail.kind]
+        name = greeting_name(contact.full_name)
+        text, html = render(mail.kind, {**values, "name": name, "subject": subject})
+        shown = "" if name == "there" else name
+        await self._sender.send(Mail(self.message_id(mail.event_id), contact.email, shown, subject, text, html))
+        return hash_of(contact.email)
+
+    async def _contents(self, mail: MailRecord) -> tuple[Contact, dict[str, str]]:
+        if mail.kind == "registration_repeated":
+            return await self._auth.contact(mail.reference), {"link": self._settings.public_url}
+        fresh = await self._auth.mint(mail.reference)
+        # In the fragment, which no browser sends to any server: the token reaches no access log.
+        link = f"{self._settings.public_url.rstrip('/')}/verify-email#token={quote(fresh.token, safe='')}"
+        return fresh, {"link": link, "expires_at": f"{fresh.expires_at:%d %B %Y, %H:%M} UTC"}
+
+    def message_id(self, event_id: str) -> str:
+        """The Message-ID of an event's mail: the same for every try, so that a mailbox can tell a second copy."""
+        digest = hashlib.sha256(event_id.encode()).hexdigest()[:40]
+        return f"<{digest}@{self._settings.sender_address.rpartition('@')[2]}>"
+
+
+def _reason(error: Exception) -> str:
+    """What may be kept of an error: our own texts; of others only the class, their texts could hold an address."""
+    return str(error) if isinstance(error, SendError) else type(error).__name__

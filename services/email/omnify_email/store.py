@@ -1,0 +1,148 @@
+"""The state of each mail, one document per event, and the list of those that wait for another try.
+
+A mail goes `sending` → `sent`; or → `skipped` when there is nothing to send any more; or → `waiting` → `sending` …;
+or → `failed`. `sending` is a lease: whoever finds it expired may take the mail over. No address and no token is kept.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel
+
+from omnify_email.rendering import Kind
+from omnify_shared import clock
+from omnify_shared.documents import Documents, Emit
+from omnify_shared.ids import new_id
+from omnify_shared.state import StateStore
+
+RETENTION = timedelta(days=30)
+LEASE = timedelta(seconds=12)  # longer than a handler may run
+TRIES = 12
+SHARDS = 8
+
+Status = Literal["sending", "sent", "skipped", "waiting", "failed"]
+FINAL: frozenset[Status] = frozenset({"sent", "skipped"})
+
+
+class MailRecord(BaseModel):
+    """What is known of one mail. `reference` is the id that auth knows the reason by; times are UTC."""
+
+    event_id: str
+    kind: Kind
+    reference: str
+    status: Status
+    owner: str
+    attempts: int
+    until: datetime
+    recipient_hash: str | None
+    provider: str | None
+    reason: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Waiting(BaseModel):
+    """Mails of one shard and when they are due."""
+
+    due: dict[str, datetime]
+
+
+class InHand(Exception):
+    """Another delivery is sending this mail; its lease ends at `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("the mail is being sent")
+        self.until = until
+
+
+class MailStore:
+    """Reads and writes mails and the waiting list."""
+
+    def __init__(self, state: StateStore) -> None:
+        self._mails = Documents(state, "mail", MailRecord, ttl=RETENTION)
+        self._waiting = Documents(state, "waiting", Waiting)
+
+    async def get(self, event_id: str) -> MailRecord | None:
+        """The mail of an event, or None."""
+        return await self._mails.get(event_id)
+
+    async def take(self, event_id: str, kind: Kind, reference: str) -> MailRecord:
+        """Takes the mail in hand, unless it is at its end or waits for its time; the caller looks at the status.
+
+        Raises: InHand while another delivery holds the lease; SidecarUnavailable.
+        """
+        owner, now = new_id(), clock.now()
+        first = MailRecord(
+            event_id=event_id,
+            kind=kind,
+            reference=reference,
+            status="sending",
+            owner=owner,
+            attempts=0,
+            until=now,
+            recipient_hash=None,
+            provider=None,
+            reason=None,
+            created_at=now,
+            updated_at=now,
+        )
+
+        def lease(record: MailRecord, _: Emit) -> MailRecord:
+            if record.status in FINAL or (record.status == "waiting" and record.until > clock.now()):
+                return record
+            if record.status == "sending" and record.until > clock.now():
+                raise InHand(record.until)
+            taken = {"status": "sending", "owner": owner, "attempts": record.attempts + 1, "until": now + LEASE}
+            return record.model_copy(update={**taken, "updated_at": now})
+
+        return (await self._mails.upsert(event_id, initial=lambda: first, change=lease)).value
+
+    async def end(self, mail: MailRecord, status: Status, **known: str | None) -> MailRecord:
+        """Writes how a try ended, unless the mail was taken over in the meantime."""
+        return await self._write(mail, status=status, until=clock.now(), **known)
+
+    async def postpone(self, mail: MailRecord, due: datetime, reason: str) -> MailRecord:
+        """Lets the mail wait. Listed first: a crash in between leaves an entry too many, never a forgotten mail."""
+        await self.list_waiting(mail.event_id, due)
+        return await self._write(mail, status="waiting", until=due, reason=reason)
+
+    async def list_waiting(self, event_id: str, due: datetime) -> None:
+        """Puts a mail on the waiting list."""
+        await self._change_shard(event_id, {event_id: due}, frozenset())
+
+    async def unlist(self, event_id: str) -> None:
+        """Takes a mail off the waiting list."""
+        await self._change_shard(event_id, {}, frozenset({event_id}))
+
+    async def due(self) -> list[str]:
+        """The events whose mails are due, longest first."""
+        shards = await self._waiting.get_many((str(number),) for number in range(SHARDS))
+        now = clock.now()
+        due = [(at, event_id) for shard in shards.values() for event_id, at in shard.due.items() if at <= now]
+        return [event_id for _, event_id in sorted(due)]
+
+    async def _change_shard(self, event_id: str, add: dict[str, datetime], drop: frozenset[str]) -> None:
+        def change(shard: Waiting, _: Emit) -> Waiting:
+            due = {name: at for name, at in shard.due.items() if name not in drop} | add
+            return shard if due == shard.due else Waiting(due=due)
+
+        await self._waiting.upsert(shard_of(event_id), initial=lambda: Waiting(due={}), change=change)
+
+    async def _write(self, mail: MailRecord, **values: object) -> MailRecord:
+        def change(record: MailRecord, _: Emit) -> MailRecord:
+            if record.owner != mail.owner:
+                return record
+            return record.model_copy(update={**values, "updated_at": clock.now()})
+
+        return (await self._mails.update(mail.event_id, change=change)).value
+
+
+def shard_of(event_id: str) -> str:
+    """Where a mail waits; a handful of shards keeps a mail server's outage from making one contended document."""
+    return str(hashlib.sha256(event_id.encode()).digest()[0] % SHARDS)
+
+
+def hash_of(address: str) -> str:
+    """What is kept of an address: enough to answer "was a mail sent to this one?", no more."""
+    return hashlib.sha256(address.strip().lower().encode()).hexdigest()

@@ -1,0 +1,34 @@
+"""The events that email handles. All dedupe by effect: the mail's own record is what makes a repetition harmless."""
+
+from omnify_email.errors import PermanentError
+from omnify_email.events import RegistrationRepeated, UserRegistered, VerificationRequested
+from omnify_email.rendering import Kind
+from omnify_email.service import EmailService
+from omnify_shared.events import CloudEvent, Poison, Subscriptions
+
+subscriptions = Subscriptions("email")
+
+
+@subscriptions.on(UserRegistered, dedupe="effect")
+async def user_registered(event: CloudEvent[UserRegistered], service: EmailService) -> None:
+    """A new account: its owner proves the address."""
+    await _deliver(service, event.id, "verification", event.data.verification_id)
+
+
+@subscriptions.on(VerificationRequested, dedupe="effect")
+async def verification_requested(event: CloudEvent[VerificationRequested], service: EmailService) -> None:
+    """Another link was asked for."""
+    await _deliver(service, event.id, "verification", event.data.verification_id)
+
+
+@subscriptions.on(RegistrationRepeated, dedupe="effect")
+async def registration_repeated(event: CloudEvent[RegistrationRepeated], service: EmailService) -> None:
+    """Somebody tried to register an address that has an account."""
+    await _deliver(service, event.id, "registration_repeated", event.data.user_id)
+
+
+async def _deliver(service: EmailService, event_id: str, kind: Kind, reference: str) -> None:
+    try:
+        await service.deliver(event_id, kind, reference)
+    except PermanentError as error:
+        raise Poison(str(error)) from error
