@@ -2,7 +2,7 @@
 
 Opt in with `APIRouter(route_class=IdempotentRoute)`. A repeated request with the same key gets the first one's answer
 for 24 h; the same key with another body is refused (422), and one whose first request still runs too (409). Answers of
-500 and above are not kept: such a request may be tried again. Never use it on a route that answers with secrets.
+500 and above, and those that ask to come later, are not kept: such a request may be tried again. Never use it on a route that answers with secrets.
 """
 
 import base64
@@ -26,6 +26,8 @@ KEEP = timedelta(hours=24)
 LEASE = 60.0  # seconds after which a request that never ended counts as dead
 MAX_KEY = 255  # characters
 MAX_KEPT_BODY = 256 * 1024  # bytes
+TRY_LATER = frozenset({408, 425, 429})
+KEPT_HEADERS = ("location", "content-location", "etag", "link", "www-authenticate")
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -37,6 +39,7 @@ class _Attempt(BaseModel):
     code: int = 0
     body: str = ""
     media_type: str | None = None
+    headers: dict[str, str] = {}
 
 
 class KeyReused(Unprocessable):
@@ -77,7 +80,7 @@ class Idempotency:
 
     async def _keep(self, digest: str, attempt: _Attempt, response: Response) -> None:
         body = bytes(response.body)
-        if response.status_code >= 500 or len(body) > MAX_KEPT_BODY:
+        if response.status_code >= 500 or response.status_code in TRY_LATER or len(body) > MAX_KEPT_BODY:
             await self._attempts.delete(digest)
             return
         done = attempt.model_copy(
@@ -86,6 +89,7 @@ class Idempotency:
                 "code": response.status_code,
                 "body": base64.b64encode(body).decode(),
                 "media_type": response.media_type,
+                "headers": {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers},
             }
         )
         await self._attempts.upsert(digest, initial=lambda: done, change=lambda _, __: done)
@@ -104,7 +108,7 @@ def _take_over(fresh: _Attempt) -> Callable[[_Attempt, Emit], _Attempt]:
 
 def _answer(kept: _Attempt) -> Response:
     body = base64.b64decode(kept.body)
-    return Response(body, kept.code, headers={"Idempotency-Replayed": "true"}, media_type=kept.media_type)
+    return Response(body, kept.code, headers=kept.headers | {"Idempotency-Replayed": "true"}, media_type=kept.media_type)
 
 
 class IdempotentRoute(APIRoute):

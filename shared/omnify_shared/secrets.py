@@ -2,7 +2,7 @@
 
 import time
 
-from omnify_shared.dapr.errors import MissingSecret, SidecarError
+from omnify_shared.dapr.errors import MissingSecret, SidecarError, SidecarUnavailable
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.settings import Environment
 
@@ -21,7 +21,7 @@ class Secrets:
         self._cache: dict[str, tuple[float, str]] = {}
 
     async def get(self, name: str) -> str:
-        """The secret's value.
+        """The secret's value; an old one while the sidecar is away.
 
         Raises: MissingSecret when there is none, the app may not read it, or its value is a placeholder outside
         development; SidecarUnavailable.
@@ -29,7 +29,12 @@ class Secrets:
         cached = self._cache.get(name)
         if cached and time.monotonic() - cached[0] < CACHE:
             return cached[1]
-        value = await self._fetch(name)
+        try:
+            value = await self._fetch(name)
+        except SidecarUnavailable:
+            if cached:
+                return cached[1]
+            raise
         if self._environment == "production" and (value.lower() in PLACEHOLDERS or len(value) < MIN_LENGTH):
             raise MissingSecret(f"secret {name!r} has a default or too short value; set a real one")
         self._cache[name] = (time.monotonic(), value)

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Environment = Literal["development", "test", "production"]
@@ -16,7 +16,9 @@ class Settings(BaseSettings):
     anyone who reaches a port could forge events or call the sidecar.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     app_id: ClassVar[str]
     public: ClassVar[bool] = False
@@ -34,6 +36,13 @@ class Settings(BaseSettings):
         super().__init_subclass__(**kwargs)
         if not hasattr(cls, "app_id"):
             raise TypeError(f"{cls.__name__} names no app_id")
+
+    @field_validator("dapr_api_token", "app_api_token", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: Any) -> Any:
+        """A variable that is set to nothing must not become a token that an empty header matches."""
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return None if isinstance(text, str) and not text.strip() else value
 
     @model_validator(mode="after")
     def _tokens_outside_development(self) -> Self:

@@ -1,0 +1,55 @@
+"""Ended sessions reach every replica, by state and by auth's event."""
+
+import asyncio
+import time
+
+from support.lab import Lab, create_app, serving, settings_beside, until_ready
+from support.tokens import Signer, bearer
+
+from omnify_local.ports import free_port
+from omnify_shared.ids import new_id
+from omnify_shared.platform import Platform
+from omnify_shared.testing import Sidecar
+
+
+async def test_another_replica_refuses_the_session_within_seconds(lab: Lab, signer: Signer) -> None:
+    port = free_port()
+    sidecar = Sidecar(lab.sidecar.home, "lab", app_port=port)
+    app = create_app(settings_beside(sidecar), keys=lambda _: signer.source)
+    headers = {"dapr-api-token": sidecar.home.app_api_token}
+    try:
+        async with serving(app, port, **headers) as other:
+            await asyncio.to_thread(sidecar.start)
+            await until_ready(other)
+            session = new_id()
+            token = bearer(signer.token(sid=session))
+            assert [(await client.get("/me", headers=token)).status_code for client in (lab.direct, other)] == [200] * 2
+            await lab.platform.identity.revocations.add(session)
+            ended = time.perf_counter()
+            assert (await lab.direct.get("/me", headers=token)).status_code == 401
+            while (await other.get("/me", headers=token)).status_code != 401:
+                assert time.perf_counter() - ended < 2.5
+                await asyncio.sleep(0.02)
+            assert (await other.get("/me", headers=bearer(signer.token()))).status_code == 200
+
+            late: Platform = app.state.platform
+            await asyncio.gather(*(late.identity.revocations.add(new_id()) for _ in range(10)))
+            await late.identity.revocations.refresh()
+            assert late.identity.revocations.revoked(session)
+    finally:
+        await asyncio.to_thread(sidecar.terminate)
+
+
+async def test_auths_event_ends_the_session_and_may_come_twice(lab: Lab, signer: Signer) -> None:
+    session = new_id()
+    token = bearer(signer.token(sid=session))
+    assert (await lab.direct.get("/me", headers=token)).status_code == 200
+    event = {
+        "specversion": "1.0", "id": new_id(), "source": "auth", "type": "omnify.auth.session.revoked.v1",
+        "subject": session, "sequence": "3", "time": "2031-01-01T00:00:00Z", "datacontenttype": "application/json",
+        "data": {"session_id": session, "expires_at": "2031-01-01T00:05:00Z"},
+    }  # fmt: skip
+    for _ in range(2):
+        answer = await lab.direct.post("/events/auth-events", json=event)
+        assert (answer.status_code, answer.json()) == (200, {"status": "SUCCESS"})
+    assert (await lab.direct.get("/me", headers=token)).status_code == 401

@@ -1,0 +1,77 @@
+"""Settings come from the environment, are frozen, and refuse an open production."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from support.lab import LabSettings
+
+from omnify_shared.settings import Settings
+
+TOKENS = {"DAPR_API_TOKEN": "sidecar-token", "APP_API_TOKEN": "app-token"}
+
+
+def with_environment(monkeypatch: pytest.MonkeyPatch, **values: str) -> LabSettings:
+    for name in (*TOKENS, "OMNIFY_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    return LabSettings()
+
+
+def test_the_names_are_those_that_dapr_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = with_environment(
+        monkeypatch, DAPR_HTTP_PORT="3504", DAPR_GRPC_PORT="3604", OMNIFY_LOG_LEVEL="DEBUG", **TOKENS
+    )
+    assert (made.dapr_http_port, made.dapr_grpc_port, made.log_level) == (3504, 3604, "DEBUG")
+    assert made.dapr_api_token is not None
+    assert made.dapr_api_token.get_secret_value() == "sidecar-token"
+
+
+@pytest.mark.parametrize("missing", [("DAPR_API_TOKEN",), ("APP_API_TOKEN",), tuple(TOKENS)])
+@pytest.mark.parametrize("blank", [None, "", "   "])
+def test_production_needs_both_tokens(
+    monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], blank: str | None
+) -> None:
+    values = {name: value for name, value in TOKENS.items() if name not in missing}
+    values |= {name: blank for name in missing if blank is not None}
+    with pytest.raises(ValidationError) as refusal:
+        with_environment(monkeypatch, OMNIFY_ENVIRONMENT="production", **values)
+    for name in missing:
+        assert name in str(refusal.value)
+    assert "sidecar-token" not in str(refusal.value)
+    assert "app-token" not in str(refusal.value)
+
+
+def test_production_starts_with_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert with_environment(monkeypatch, OMNIFY_ENVIRONMENT="production", **TOKENS).environment == "production"
+
+
+def test_a_blank_token_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = with_environment(monkeypatch, DAPR_API_TOKEN="", APP_API_TOKEN=" ")
+    assert (made.dapr_api_token, made.app_api_token) == (None, None)
+
+
+def test_tokens_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "sidecar-token" not in repr(with_environment(monkeypatch, **TOKENS))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OMNIFY_ENVIRONMENT", "prod"), ("DAPR_HTTP_PORT", "http"), ("OMNIFY_MAX_BODY_BYTES", "1 MB")]
+)
+def test_a_wrong_value_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        with_environment(monkeypatch, **{name: value})
+
+
+def test_settings_are_frozen() -> None:
+    made: Any = LabSettings()
+    with pytest.raises(ValidationError):
+        made.public_url = "http://elsewhere"
+
+
+def test_settings_without_an_app_id_are_a_mistake() -> None:
+    with pytest.raises(TypeError, match="names no app_id"):
+
+        class Nameless(Settings):
+            pass
