@@ -76,12 +76,11 @@ async def logout(principal: CurrentPrincipal, service: ServiceDep) -> None:
     await service.sessions.logout(principal.session_id)
 
 
-@public.get("/me")
-async def me(principal: CurrentPrincipal, service: ServiceDep, response: Response) -> MeOut:
+@public.get("/me", response_model=MeOut)
+async def me(principal: CurrentPrincipal, service: ServiceDep) -> Response:
     """The signed-in user."""
     user = await service.directory.member(principal.user_id)
-    response.headers.update(_NO_STORE)
-    return MeOut(
+    body = MeOut(
         user_id=user.user_id,
         email=user.email,
         full_name=user.full_name,
@@ -91,6 +90,7 @@ async def me(principal: CurrentPrincipal, service: ServiceDep, response: Respons
         session_id=principal.session_id,
         created_at=user.created_at,
     )
+    return Response(body.model_dump_json(), media_type="application/json", headers=_NO_STORE)
 
 
 @well_known.get("/jwks.json")

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+from omnify_auth.reading import Reader
 from omnify_auth.records import Address, Guard, Organization, Ring, RootKey, Session, User, Verification
 from omnify_auth.settings import AuthSettings
-from omnify_shared.documents import Documents
+from omnify_shared.documents import Documents, key_of
+from omnify_shared.envelope import Codec
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.state import StateStore
 
@@ -27,8 +29,10 @@ class Store:
     """
 
     def __init__(self, state: StateStore, outbox: Outbox, settings: AuthSettings) -> None:
+        self._state = state
         self.addresses = Documents(state, "address", Address)
         self.users = Documents(state, "user", User, outbox=outbox)
+        self.read_user = Reader(self.users).get
         self.organizations = Documents(state, "organization", Organization, outbox=outbox)
         self.verifications = Documents(state, "verification", Verification, ttl=settings.unverified_ttl)
         self.guards = Documents(state, "guard", Guard)
@@ -36,3 +40,16 @@ class Store:
         self.sessions = Documents(state, "session", Session, outbox=outbox, ttl=settings.refresh_absolute + _MARGIN)
         self.keyring = Documents(state, "keyring", Ring)
         self.root = Documents(state, "root", RootKey)
+
+    async def guard_and_address(self, name: str) -> tuple[Guard | None, Address | None]:
+        """The guard and the claim of one address, in one read."""
+        guard, address = key_of("guard", (name,)), key_of("address", (name,))
+        found = await self._state.get_many((guard, address))
+        return (
+            _GUARDS.decode(found[guard].data).data if guard in found else None,
+            _ADDRESSES.decode(found[address].data).data if address in found else None,
+        )
+
+
+_GUARDS = Codec(Guard)
+_ADDRESSES = Codec(Address)

@@ -1,7 +1,7 @@
 """Who has which address, and who is who."""
 
 from omnify_auth.addresses import digest
-from omnify_auth.records import User
+from omnify_auth.records import Address, User
 from omnify_auth.store import Store
 from omnify_auth.vault import RootKeys
 from omnify_shared.ids import new_id
@@ -21,12 +21,15 @@ class Directory:
 
     async def owner(self, name: str) -> User | None:
         """The account that claimed the address with this name."""
-        address = await self._store.addresses.get(name)
-        return await self._store.users.get(address.user_id if address else new_id())
+        return await self.claimed(await self._store.addresses.get(name))
+
+    async def claimed(self, address: Address | None) -> User | None:
+        """The account behind a claim; a claim without one was left by a registration that did not finish."""
+        return await self._store.read_user(address.user_id if address else new_id())
 
     async def member(self, user_id: str) -> User:
         """The account of a signed-in user. Raises Unauthorized when it is gone."""
-        user = await self._store.users.get(user_id)
+        user = await self._store.read_user(user_id)
         if user is None:
             raise Unauthorized("the account no longer exists")
         return user

@@ -26,9 +26,9 @@ class Guessing:
         self._store = store
         self._ladder = Ladder.of(settings)
 
-    async def admit(self, name: str) -> None:
+    def admit(self, guard: Guard | None) -> None:
         """Before the costly comparison. Raises TooManyGuesses while a wait runs."""
-        self._refuse_in_wait(await self._store.guards.get(name))
+        self._refuse_in_wait(guard)
 
     async def wrong(self, name: str, *, known: bool) -> None:
         """Settles a wrong guess: counts it. Raises TooManyGuesses when others were counted first and a wait runs."""

@@ -61,8 +61,9 @@ class Sessions:
         TooManyGuesses; HashingBusy; SidecarUnavailable.
         """
         name = await self._directory.name(email)
-        await self._guessing.admit(name)
-        user = await self._directory.owner(name)
+        guard, address = await self._store.guard_and_address(name)
+        self._guessing.admit(guard)
+        user = await self._directory.claimed(address)
         matches = await self._hasher.verify(password, user.password if user else None)
         if user is None or not matches:
             await self._guessing.wrong(name, known=user is not None)
