@@ -1,5 +1,6 @@
 """The app factory: every service is `service_app(settings, title=…, build=…, routers=[…])`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -91,6 +92,6 @@ def _lifespan(build: Build, uses_state: bool) -> Callable[[FastAPI], AbstractAsy
         finally:
             await platform.tasks.close()
             await platform.sidecar.close()
-            platform.telemetry.close()
+            await asyncio.to_thread(platform.telemetry.close)
 
     return lifespan

@@ -91,15 +91,19 @@ class Edge:
     def _limit_of(self, path: str) -> int:
         return next((limit for prefix, limit in self._limits if path.startswith(prefix)), self._limit)
 
-    async def _traced(self, scope: Scope, receive: Receive, send: Send, context: RequestContext) -> None:
+    async def _traced(self, scope: Scope, receive: Receive, answer: "_Answer", context: RequestContext) -> None:
         parent = trace.set_span_in_context(trace.NonRecordingSpan(_span_context(context.traceparent)))
         name = f"{scope['method']} {scope['path']}"
-        with self._telemetry.tracer.start_as_current_span(name, context=parent, kind=trace.SpanKind.SERVER) as span:
+        with self._telemetry.tracer.start_as_current_span(
+            name, context=parent, kind=trace.SpanKind.SERVER, record_exception=False, set_status_on_exception=False
+        ) as span:
             made = span.get_span_context()
             traceparent = f"00-{made.trace_id:032x}-{made.span_id:016x}-{int(made.trace_flags):02x}"
             enter(RequestContext(context.request_id, traceparent, context.authorization))
-            await self._app(scope, receive, send)
-            span.update_name(f"{scope['method']} {_route(scope)}")
+            try:
+                await self._app(scope, receive, answer)
+            finally:
+                _describe(span, scope, answer.status)
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)
@@ -147,6 +151,17 @@ def _route(scope: Scope) -> str:
     route = scope.get("route")
     found = getattr(route, "path_format", None) or getattr(route, "path", None)
     return str(found or scope.get("omnify.route", "unmatched"))
+
+
+def _describe(span: trace.Span, scope: Scope, status: int) -> None:
+    """Names of the OpenTelemetry semantic conventions; an exception's text stays out, as it may hold a secret."""
+    route = _route(scope)
+    span.update_name(f"{scope['method']} {route}")
+    span.set_attribute("http.request.method", scope["method"])
+    span.set_attribute("http.route", route)
+    span.set_attribute("http.response.status_code", status)
+    if status >= 500:
+        span.set_status(trace.StatusCode.ERROR)
 
 
 def _span_context(traceparent: str) -> trace.SpanContext:

@@ -5,6 +5,8 @@ without `OTEL_EXPORTER_OTLP_ENDPOINT` only the trace context is passed on, which
 """
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+CLOSE_TIMEOUT = 2.0  # seconds
 METRICS_TYPE = CONTENT_TYPE_LATEST
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -46,14 +49,14 @@ class Telemetry:
             from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
             readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
-        return MeterProvider(metric_readers=readers, resource=self._resource)
+        return MeterProvider(metric_readers=readers, resource=self._resource, shutdown_on_exit=False)
 
     def _tracer_provider(self) -> Any:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        provider = TracerProvider(resource=self._resource)
+        provider = TracerProvider(resource=self._resource, shutdown_on_exit=False)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         return provider
 
@@ -79,7 +82,12 @@ class Telemetry:
         return generate_latest(self._registry)
 
     def close(self) -> None:
-        """Flushes the exporters."""
-        self._meters.shutdown()
+        """Flushes the exporters, for at most CLOSE_TIMEOUT: a receiver that is away must not hold a shutdown."""
+        ends = [threading.Thread(target=self._meters.shutdown, daemon=True)]
         if self._tracers:
-            self._tracers.shutdown()
+            ends.append(threading.Thread(target=self._tracers.shutdown, daemon=True))
+        for end in ends:
+            end.start()
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        for end in ends:
+            end.join(max(0.0, deadline - time.monotonic()))
