@@ -10,6 +10,7 @@ Order of the writes, and why a crash after any of them does no harm:
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 from pydantic import JsonValue
@@ -120,10 +121,8 @@ class Registration:
         return True
 
     async def _found(self, organization: Organization) -> None:
-        try:
+        with suppress(AlreadyExists):
             await self._store.organizations.create(organization.organization_id, value=organization)
-        except AlreadyExists:
-            return
 
     async def _repeat(self, verification: Verification) -> None:
         await self._store_verification(verification)
@@ -144,7 +143,8 @@ class Registration:
         await self._store.users.update(verification.user_id, change=change)
 
     async def _store_verification(self, verification: Verification) -> None:
-        await self._store.verifications.create(verification.verification_id, value=verification)
+        with suppress(AlreadyExists):
+            await self._store.verifications.create(verification.verification_id, value=verification)
 
     async def _revive_verification(self, user: User) -> None:
         if await self._store.verifications.get(user.verification_id):
@@ -161,10 +161,7 @@ class Registration:
             tokens=(),
             created_at=clock.now(),
         )
-        try:
-            await self._store_verification(revived)
-        except AlreadyExists:
-            return
+        await self._store_verification(revived)
 
 
 def _typed(form: RegisterIn, password: PasswordHash, address: Address) -> Verification:
