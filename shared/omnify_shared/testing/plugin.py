@@ -24,6 +24,7 @@ SETS = ("local", "mongo-kafka")
 NewSidecar = Callable[..., Sidecar]
 
 _failed = pytest.StashKey[bool]()
+_homes = pytest.StashKey[list[Home]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,11 +44,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember failures, so that the fixtures can show logs."""
+    """After a failure, copy the logs of the homes in use to `.omnify/failures/`."""
     report = yield
     if report.failed:
         item.stash[_failed] = True
+        _keep_logs(item)
     return report
+
+
+def _keep_logs(item: pytest.Item) -> None:
+    folder = paths.repository() / ".omnify" / "failures" / re.sub(r"[^\w.-]+", "_", item.nodeid)
+    for home in [*item.stash.get(_homes, []), *item.config.stash.get(_homes, [])]:
+        if home.logs.exists():
+            shutil.copytree(home.logs, folder / home.path.parent.name, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -67,30 +76,17 @@ def set_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def platform(backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str) -> Iterator[Platform]:
+def platform(
+    pytestconfig: pytest.Config, backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str
+) -> Iterator[Platform]:
     """The four services on a set, started once per session; a test that breaks a part has to mend it."""
     home = make_home(backing, tmp_path_factory.mktemp("platform") / "home", set_name)
+    pytestconfig.stash[_homes] = [home]
     running = Platform(home, backing.mailbox).start()
     try:
         yield running
     finally:
         running.stop()
-
-
-@pytest.fixture(autouse=True)
-def keep_logs(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After a failure, copy the logs of every home of this test to `.omnify/failures/`."""
-    yield
-    if not request.node.stash.get(_failed, False):
-        return
-    folder = paths.repository() / ".omnify" / "failures" / re.sub(r"[^\w.-]+", "_", request.node.nodeid)
-    shutil.rmtree(folder, ignore_errors=True)
-    for fixture in ("new_home", "platform"):
-        if fixture in request.fixturenames:
-            value = request.getfixturevalue(fixture)
-            for home in [value.home] if isinstance(value, Platform) else value.homes:
-                if home.logs.exists():
-                    shutil.copytree(home.logs, folder / home.path.name)
 
 
 class NewHome:
@@ -107,9 +103,11 @@ class NewHome:
 
 
 @pytest.fixture
-def new_home(backing: Backing, tmp_path: Path) -> NewHome:
+def new_home(request: pytest.FixtureRequest, backing: Backing, tmp_path: Path) -> NewHome:
     """Makes homes for one test."""
-    return NewHome(backing, tmp_path)
+    maker = NewHome(backing, tmp_path)
+    request.node.stash[_homes] = maker.homes
+    return maker
 
 
 def make_home(backing: Backing, path: Path, set_name: str, extra: Iterable[ExtraApp] = ()) -> Home:

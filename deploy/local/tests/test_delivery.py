@@ -1,0 +1,85 @@
+"""What the sets' pub/sub and resiliency settings promise, on both: retries end in the dead letters, nothing is lost."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import grpc
+import pytest
+from dapr.proto import api_service_v1, api_v1
+
+from omnify_local.ports import free_port
+from omnify_shared.testing import ExtraApp, Service, Sidecar, probe
+from omnify_shared.testing.plugin import NewHome, NewSidecar
+
+TOPICS = (probe.EVENTS, probe.DEAD_LETTERS)
+
+
+@pytest.fixture
+def app(new_home: NewHome, new_sidecar: NewSidecar, set_name: str) -> Iterator[Service]:
+    home = new_home(set_name, extra=[ExtraApp("probe", publishes=TOPICS, subscribes=TOPICS)])
+    sidecar = new_sidecar(home, "probe", app_port=free_port(), start=False)
+    sidecar.launch()
+    service = Service(sidecar, "omnify_shared.testing.probe:create_app").start()
+    sidecar.wait_for_app()
+    yield service
+    service.kill()
+
+
+def _publish(sidecar: Sidecar, **data: str) -> None:
+    token = (("dapr-api-token", sidecar.home.dapr_api_token),)
+    with grpc.insecure_channel(f"127.0.0.1:{sidecar.ports.grpc}") as channel:
+        request = api_v1.PublishEventRequest(
+            pubsub_name="pubsub",
+            topic=probe.EVENTS,
+            data=json.dumps(data).encode(),
+            data_content_type="application/json",
+            metadata={"partitionKey": data["name"]},
+        )
+        api_service_v1.DaprStub(channel).PublishEvent(request, metadata=token, timeout=10)
+
+
+def _times(app: Service, name: str, topic: str = probe.EVENTS) -> list[float]:
+    notes = probe.notes(app.sidecar.home.path)
+    return [note["at"] for note in notes if note["topic"] == topic and note["data"]["name"] == name]
+
+
+def _eventually(holds: Callable[[], object], within: float) -> float:
+    """Seconds until it held."""
+    started = time.monotonic()
+    while not holds():
+        assert time.monotonic() - started < within
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def test_an_event_that_keeps_failing_reaches_the_dead_letters_once(app: Service) -> None:
+    _publish(app.sidecar, name="poison", do="retry")
+    _publish(app.sidecar, name="fine", do="succeed")
+    _eventually(lambda: _times(app, "poison", probe.DEAD_LETTERS), within=25)
+    assert len(_times(app, "poison")) == 6
+    assert len(_times(app, "fine")) == 1
+    time.sleep(1)
+    assert len(_times(app, "poison", probe.DEAD_LETTERS)) == 1
+
+
+def test_a_killed_consumer_gets_its_event_again_within_15_seconds(app: Service) -> None:
+    _publish(app.sidecar, name="interrupted", do="hang")
+    _eventually(lambda: _times(app, "interrupted"), within=15)
+    died = time.time()
+    app.sidecar.kill()
+    app.kill()
+    app.launch()
+    app.sidecar.start()
+    _eventually(lambda: len(_times(app, "interrupted")) >= 2, within=18)
+    assert _times(app, "interrupted")[1] - died < 15
+
+
+def test_an_app_that_is_away_longer_than_the_retries_loses_nothing(app: Service) -> None:
+    _publish(app.sidecar, name="interrupted", do="hang")
+    _eventually(lambda: _times(app, "interrupted"), within=15)
+    app.kill()
+    time.sleep(14)
+    app.start()
+    _eventually(lambda: len(_times(app, "interrupted")) >= 2, within=20)
+    assert not _times(app, "interrupted", probe.DEAD_LETTERS)
