@@ -52,8 +52,8 @@ class Platform:
             service.sidecar.wait_for_app(timeout)
 
     def stop(self) -> None:
-        """Stop services first, then sidecars; the home's data stays."""
+        """Stop services in order, then their sidecars at once; the home's data stays."""
         for service in self.services.values():
             service.terminate()
         for service in self.services.values():
-            service.sidecar.terminate()
+            service.sidecar.kill()

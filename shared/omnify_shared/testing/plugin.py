@@ -132,6 +132,6 @@ def new_sidecar(request: pytest.FixtureRequest) -> Iterator[NewSidecar]:
 
     yield make
     for sidecar in started:
-        sidecar.terminate()
+        sidecar.kill()
         if request.node.stash.get(_failed, False):
             request.node.add_report_section("call", f"daprd of {sidecar.app_id}", tail(sidecar.log, 40))

@@ -1,0 +1,36 @@
+"""The wider `_id` fast path of the development MongoDB finds exactly the right documents."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from omnify_local import locked_wheels
+from omnify_local.servers import secantus_launcher
+from omnify_shared.testing.backing import Backing
+
+
+def test_filters_with_an_id_clause_answer_right_and_fast(backing: Backing) -> None:
+    python = locked_wheels.environment("secantusdb") / "bin" / "python"
+    script = Path(__file__).with_name("secantus_check.py")
+    answer = subprocess.run(
+        [python, script, str(backing.mongo.port)], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("query", "clause"),
+    [
+        ({"_id": "a"}, "a"),
+        ({"$and": [{"x": 1}, {"_id": "a"}]}, "a"),
+        ({"$and": [{"$and": [{"_id": {"$in": ["a"]}}]}]}, {"$in": ["a"]}),
+    ],
+)
+def test_the_id_clause_of_a_conjunction_is_found(query: dict[str, object], clause: object) -> None:
+    assert secantus_launcher.id_clause(query) == clause
+
+
+@pytest.mark.parametrize("query", [{}, {"x": 1}, {"$or": [{"_id": "a"}]}, {"$nor": [{"_id": "a"}]}, {"$and": "bad"}])
+def test_a_clause_that_does_not_bind_every_match_is_not_used(query: dict[str, object]) -> None:
+    assert secantus_launcher.id_clause(query) is secantus_launcher._MISSING
