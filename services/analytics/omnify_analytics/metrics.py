@@ -5,7 +5,7 @@ file. The first order of a customer in that order is the customer's first ever; 
 Ratios are ratios of sums; money is summed as whole numbers and rounded once, in the answer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +19,8 @@ from omnify_analytics.schemas import Cohort, CohortGranularity, Cohorts, Granula
 
 MAX_PERIODS: Final = 4_000  # of a series
 MAX_COHORTS: Final = 520  # periods; the table grows with their square
+FRAME_ORDERS: Final = 50_000
+_EMPTY: Final = pl.DataFrame(schema={"customer": pl.String, "amount": pl.Int64, "order": pl.String, "day": pl.Date})
 _EVERY: Final = {"day": "1d", "week": "1w", "month": "1mo"}
 _LABEL: Final = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 
@@ -51,29 +53,38 @@ def sales(facts: Iterable[DayOrders], currency: str | None, as_of: datetime | No
 
     An order id that a later import repeats replaces the earlier order as a whole, also when its day changed.
     """
-    customers, amounts, orders = list[str](), list[int](), list[str | None]()
-    days, counts = list[date](), list[int]()
-    for fact in facts:
-        customers += fact.customers
-        amounts += fact.amounts
-        orders += fact.orders or [None] * len(fact.customers)
-        days.append(fact.day)
-        counts.append(len(fact.customers))
-    schema = {"customer": pl.String, "amount": pl.Int64, "order": pl.String}
-    frame = pl.DataFrame({"customer": customers, "amount": amounts, "order": orders}, schema=schema)
-    day = pl.select(pl.Series(days, dtype=pl.Date).repeat_by(pl.Series(counts, dtype=pl.UInt32)).explode()).to_series()
-    counted = frame.with_columns(day.alias("day")).filter(pl.col("order").is_null() | _last("order"))
-    ranked = counted.sort("day", maintain_order=True).select(
-        pl.col("customer").rank("dense").cast(pl.UInt32),
-        "day",
-        "amount",
-        pl.col("customer").is_first_distinct().alias("first"),
+    frame = pl.concat([_EMPTY, *_frames(facts)])
+    counted = frame.filter(pl.col("order").is_null() | pl.col("order").is_last_distinct())
+    names = counted.select(pl.col("customer").unique()).with_row_index("number")
+    ranked = (
+        counted.sort("day", maintain_order=True)
+        .join(names, on="customer", how="left", maintain_order="left")
+        .select(
+            pl.col("number").alias("customer"), "day", "amount", pl.col("number").is_first_distinct().alias("first")
+        )
     )
     return Sales(ranked, currency, as_of)
 
 
-def _last(column: str) -> pl.Expr:
-    return pl.col(column).is_last_distinct()
+def _frames(facts: Iterable[DayOrders]) -> Iterator[pl.DataFrame]:
+    """The facts in frames of about FRAME_ORDERS, so that no more than that many stand in Python objects."""
+    source = iter(facts)
+    while True:
+        customers, amounts, orders = list[str](), list[int](), list[str | None]()
+        days, counts = list[date](), list[int]()
+        while len(customers) < FRAME_ORDERS and (fact := next(source, None)) is not None:
+            customers += fact.customers
+            amounts += fact.amounts
+            orders += fact.orders or [None] * len(fact.customers)
+            days.append(fact.day)
+            counts.append(len(fact.customers))
+        if not days:
+            return
+        repeated = (
+            pl.Series(days, dtype=pl.Date).to_frame("day").select(pl.col("day").repeat_by(pl.Series(counts)).explode())
+        )
+        columns = {"customer": customers, "amount": amounts, "order": orders, "day": repeated["day"]}
+        yield pl.DataFrame(columns, schema=_EMPTY.schema)
 
 
 def overview(of: Sales, first: date | None, last: date | None, granularity: Granularity) -> Overview:

@@ -194,8 +194,8 @@ class ImportRunner:
             rows_accepted=parsed.accepted,
             rows_rejected=parsed.rejected,
             orders=len(days),
-            first_day=min(days),
-            last_day=max(days),
+            first_day=days.min(),
+            last_day=days.max(),
             currency=taken.options.currency,
         )
 

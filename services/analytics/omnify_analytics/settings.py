@@ -10,12 +10,15 @@ from omnify_shared.settings import Settings
 
 
 class AnalyticsSettings(Settings):
-    """Sizes are bytes. A lease says which replica works on an import; an expired one is taken over."""
+    """Sizes are bytes; a whole upload must fit into the sidecars' `maxBodySize` of 64 MiB.
+
+    A lease says which replica works on an import; an expired one is taken over.
+    """
 
     model_config = SettingsConfigDict(env_prefix="ANALYTICS_")
     app_id: ClassVar[str] = "analytics"
 
-    max_file_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+    max_file_bytes: int = Field(default=60 * 1024 * 1024, gt=0)
     imports_at_once: int = Field(default=2, gt=0)
     lease: timedelta = Field(default=timedelta(seconds=15), gt=timedelta(0))
     recover_every: timedelta = Field(default=timedelta(seconds=3), gt=timedelta(0))

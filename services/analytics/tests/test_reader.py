@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from omnify_analytics.orders.reader import BROKEN_TEXT, MAX_LINE, TOO_LONG, Record, records, text_blocks
 from omnify_analytics.orders.table import tables
 
-TEXT = st.text(alphabet=st.sampled_from(list('ab1 \t,;"\n\r\u00fc\u2028\x0b\x00')), max_size=60)
+TEXT = st.text(alphabet=st.sampled_from(list('ab1 \t,;"\n\r\u00fc\u2028\x0b\x00\x1f')), max_size=60)
 
 
 def read(content: bytes, delimiter: str = ",") -> list[Record]:

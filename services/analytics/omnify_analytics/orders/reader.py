@@ -12,6 +12,8 @@ MAX_LINE: Final = 65_536  # characters; longer ones could split into millions of
 MAX_RECORD_LINES: Final = 200  # a quoted field that runs on for longer was never closed
 BROKEN_TEXT: Final = "not valid UTF-8"
 TOO_LONG: Final = f"longer than {MAX_LINE} characters"
+SEPARATOR: Final = "\x1f"  # between fields on their way to Polars, so none may hold it
+CONTROL: Final = "has a control character (U+001F)"
 _BOM: Final = b"\xef\xbb\xbf"
 _SURROGATE: Final = re.compile("[\udc80-\udcff]")
 
@@ -103,6 +105,8 @@ def records(blocks: Iterable[TextBlock], delimiter: str) -> Iterator[Record]:
             yield Record(lines.number, [], TOO_LONG)
         elif not line.isascii() and _SURROGATE.search(line):
             yield Record(lines.number, [], BROKEN_TEXT)
+        elif SEPARATOR in line:
+            yield Record(lines.number, [], CONTROL)
         elif delimiter == WHITESPACE:
             yield Record(lines.number, [text for text in line.replace("\t", " ").split(" ") if text])
         elif '"' in line:
@@ -125,8 +129,9 @@ def _quoted(first: str, lines: _Lines, delimiter: str) -> Record:
     except csv.Error as error:
         lines.put_back(taken)
         return Record(start, [], _quoting_problem(str(error)))
-    broken = any(not text.isascii() and _SURROGATE.search(text) for text in fields)
-    return Record(start, fields, BROKEN_TEXT if broken else None)
+    if any(not text.isascii() and _SURROGATE.search(text) for text in fields):
+        return Record(start, [], BROKEN_TEXT)
+    return Record(start, [], CONTROL) if any(SEPARATOR in text for text in fields) else Record(start, fields)
 
 
 def _quoting_problem(error: str) -> str:

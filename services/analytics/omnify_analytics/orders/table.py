@@ -1,6 +1,11 @@
-"""From bytes to tables of records: plain text is cut by Polars, a file with quotes record by record."""
+"""From bytes to tables of records, as fast as each part of a file allows.
 
-from collections.abc import Iterable, Iterator
+Plain text is cut by Polars. Lines with quotes go through the csv module many at a time, as long as each is a record of
+its own. From the first one on that is not, or is broken, the exact reader does the work, one record at a time.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Final
 
@@ -8,53 +13,77 @@ import polars as pl
 
 from omnify_analytics.orders.reader import (
     BLANKS,
+    CONTROL,
     MAX_LINE,
+    SEPARATOR,
     TOO_LONG,
     WHITESPACE,
+    Record,
     TextBlock,
     records,
     text_blocks,
 )
 
-BATCH_RECORDS: Final = 20_000
-SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
-    "line": pl.Int64,
-    "fields": pl.List(pl.String),
-    "broken": pl.String,
-}
+BATCH: Final = 4_000  # lines per call into C: few enough not to hold up the event loop
 
 
 def tables(blocks: Iterable[bytes], delimiter: str) -> Iterator[pl.DataFrame]:
-    """The records of a file as tables of SCHEMA; `broken` says why a record can't be used.
-
-    From the first block on that has a quote, or bytes that are not UTF-8, the exact reader does the work: a quoted
-    field may reach into the next block.
-    """
+    """The records of a file as tables of `line`, `fields` and `broken`, which says why a record can't be used."""
     source = text_blocks(blocks)
     for block in source:
-        if not block.clean or ('"' in block.text and delimiter != WHITESPACE):
-            yield from _exact(chain([block], source), delimiter)
+        if block.clean and (delimiter == WHITESPACE or '"' not in block.text):
+            yield _plain(block, delimiter)
+            continue
+        lines, taken = block.text.split("\n"), 0
+        while block.clean and (found := _one_line_each(lines[taken : taken + BATCH], block.first + taken, delimiter)):
+            yield _table(found)
+            taken += BATCH
+        if taken < len(lines):
+            rest = TextBlock(block.first + taken, "\n".join(lines[taken:]), block.clean)
+            yield from _exact(records(chain([rest], source), delimiter))
             return
-        yield _plain(block, delimiter)
 
 
-def _exact(blocks: Iterable[TextBlock], delimiter: str) -> Iterator[pl.DataFrame]:
-    source = records(blocks, delimiter)
-    while part := list(islice(source, BATCH_RECORDS)):
-        lines, fields, broken = zip(*part, strict=True)
-        yield pl.DataFrame({"line": lines, "fields": fields, "broken": broken}, schema=SCHEMA, strict=True)
+def _one_line_each(lines: Sequence[str], first: int, delimiter: str) -> list[Record]:
+    """The records of lines that hold one each; none when there is a line that the exact reader must see."""
+    if any(len(line) > MAX_LINE or SEPARATOR in line for line in lines):
+        return []
+    try:
+        found = list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return []
+    if len(found) < len(lines):
+        return []
+    numbered = enumerate(zip(lines, found, strict=True), start=first)
+    return [Record(number, fields) for number, (line, fields) in numbered if line.strip(BLANKS)]
+
+
+def _exact(source: Iterator[Record]) -> Iterator[pl.DataFrame]:
+    while part := list(islice(source, BATCH)):
+        yield _table(part)
+
+
+def _table(part: Sequence[Record]) -> pl.DataFrame:
+    text = pl.when(pl.col("broken").is_null()).then(pl.col("text"))
+    columns = {
+        "line": pl.Series([record.line for record in part], dtype=pl.Int64),
+        "text": pl.Series([SEPARATOR.join(record.fields) for record in part], dtype=pl.String),
+        "broken": pl.Series([record.broken for record in part], dtype=pl.String),
+    }
+    return pl.DataFrame(columns).select("line", text.str.split(SEPARATOR).alias("fields"), "broken")
 
 
 def _plain(block: TextBlock, delimiter: str) -> pl.DataFrame:
-    lines = pl.Series("text", [block.text]).str.split("\n").explode().to_frame()
-    text, overlong = pl.col("text"), pl.col("text").str.len_chars() > MAX_LINE
-    cell = text.str.replace_all(rf"[{BLANKS}]+", " ").str.strip_chars(" ") if delimiter == WHITESPACE else text
-    return (
-        lines.with_row_index("line", offset=block.first)
-        .filter(text.str.strip_chars(BLANKS) != "")
-        .select(
-            pl.col("line").cast(pl.Int64),
-            pl.when(~overlong).then(cell).str.split(" " if delimiter == WHITESPACE else delimiter).alias("fields"),
-            pl.when(overlong).then(pl.lit(TOO_LONG)).alias("broken"),
-        )
+    lines = pl.Series("text", [block.text]).str.split("\n").explode().to_frame().with_row_index("line", block.first)
+    text = cells = pl.col("text")
+    if delimiter == WHITESPACE:
+        cells, delimiter = text.str.replace_all(rf"[{BLANKS}]+", " ").str.strip_chars(" "), " "
+    broken = pl.coalesce(
+        pl.when(text.str.len_chars() > MAX_LINE).then(pl.lit(TOO_LONG)),
+        pl.when(text.str.contains(SEPARATOR, literal=True)).then(pl.lit(CONTROL)),
+    )
+    return lines.filter(text.str.strip_chars(BLANKS) != "").select(
+        pl.col("line").cast(pl.Int64),
+        pl.when(broken.is_null()).then(cells).str.split(delimiter).alias("fields"),
+        broken.alias("broken"),
     )
