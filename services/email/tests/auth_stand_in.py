@@ -1,0 +1,53 @@
+"""A strict stand-in for auth, run as a process of its own beside a real sidecar.
+
+The verification id says what happens: `gone` is unknown, `slow-…` answers when a file of that name appears in the
+folder STAND_IN_FOLDER, any other gets a fresh token. The address is in the id: `<anything>--<local part>`.
+"""
+
+import asyncio
+import os
+from itertools import count
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException, Request
+
+FOLDER = Path(os.environ["STAND_IN_FOLDER"])
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    tokens = count(1)
+
+    def strict(request: Request) -> None:
+        headers = request.headers
+        if headers.getlist("dapr-api-token") != [os.environ["APP_API_TOKEN"]]:
+            raise HTTPException(401, "not from the sidecar")
+        if headers.getlist("dapr-caller-app-id") != ["email"]:
+            raise HTTPException(403, "only email may ask")
+
+    @app.get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"status": "healthy"}
+
+    @app.post("/internal/verifications/{verification_id}/token")
+    async def mint(verification_id: str, request: Request) -> dict[str, str]:
+        strict(request)
+        if verification_id.startswith("gone"):
+            raise HTTPException(404, "no such verification")
+        if verification_id.startswith("slow"):
+            (FOLDER / f"{verification_id}.asked").touch()
+            while not (FOLDER / verification_id).exists():
+                await asyncio.sleep(0.02)
+        return {
+            "email": f"{verification_id.rpartition('--')[2]}@shop.example",
+            "full_name": "Ana <b>Silva</b>" if "odd" in verification_id else "Ana Silva",
+            "token": f"tok+{next(tokens)}/x",
+            "expires_at": "2026-11-23T16:00:00Z",
+        }
+
+    @app.get("/internal/users/{user_id}/contact")
+    async def contact(user_id: str, request: Request) -> dict[str, str]:
+        strict(request)
+        return {"email": f"{user_id.rpartition('--')[2]}@shop.example", "full_name": "Ana Silva"}
+
+    return app

@@ -1,0 +1,111 @@
+"""A strict stand-in for SendGrid's v3 API: `python sendgrid_server.py <port> <file> <key>`.
+
+It takes nothing but a well-formed POST /v3/mail/send. The recipient's local part says what happens: `busy…` gets 429
+on its first try, `bad…` 400. Requests that it took are lines of JSON in the file.
+"""
+
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+PORT, FILE, KEY = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+PERSON = {
+    "type": "object",
+    "properties": {"email": {"type": "string", "pattern": "^[^@ ]+@[^@ ]+$"}, "name": {"type": "string"}},
+    "required": ["email"],
+    "additionalProperties": False,
+}
+# The part of the v3 schema that a transactional mail may use.
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["personalizations", "from", "subject", "content", "tracking_settings"],
+    "properties": {
+        "personalizations": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 1000,
+            "items": {
+                "type": "object",
+                "properties": {"to": {"type": "array", "items": PERSON, "minItems": 1, "maxItems": 1}},
+                "required": ["to"],
+                "additionalProperties": False,
+            },
+        },
+        "from": PERSON,
+        "subject": {"type": "string", "minLength": 1, "pattern": "^[^\r\n]*$"},
+        "content": {
+            "type": "array",
+            "prefixItems": [{"properties": {"type": {"const": kind}}} for kind in ("text/plain", "text/html")],
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {
+                "type": "object",
+                "properties": {"type": {"type": "string"}, "value": {"type": "string", "minLength": 1}},
+                "required": ["type", "value"],
+            },
+        },
+        "headers": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "propertyNames": {"not": {"enum": ["To", "From", "Subject", "Reply-To", "CC", "BCC", "Content-Type"]}},
+        },
+        "tracking_settings": {
+            "type": "object",
+            "properties": {
+                "click_tracking": {"properties": {"enable": {"const": False}, "enable_text": {"const": False}}},
+                "open_tracking": {"properties": {"enable": {"const": False}}},
+            },
+            "required": ["click_tracking", "open_tracking"],
+        },
+    },
+}
+
+
+class SendGrid(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    busy: set[str] = set()  # noqa: RUF012 - one server, one set
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        status, error = self._judge(body)
+        if status == 202:
+            with FILE.open("a") as taken:
+                taken.write(body.decode().replace("\n", "") + "\n")
+        answer = b"" if status == 202 else json.dumps({"errors": [{"message": error}]}).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def _judge(self, body: bytes) -> tuple[int, str]:
+        if self.path != "/v3/mail/send":
+            return 404, "not found"
+        if self.headers.get_all("authorization") != [f"Bearer {KEY}"]:
+            return 401, "authorization required"
+        if self.headers.get_content_type() != "application/json":
+            return 415, "JSON only"
+        try:
+            document = json.loads(body)
+            jsonschema.validate(document, SCHEMA)
+        except (ValueError, jsonschema.ValidationError) as error:
+            return 400, str(error)
+        recipient = document["personalizations"][0]["to"][0]["email"]
+        if recipient.startswith("bad"):
+            return 400, "the address is not acceptable"
+        if recipient.startswith("busy") and recipient not in self.busy:
+            self.busy.add(recipient)
+            return 429, "slow down"
+        return 202, ""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", PORT), SendGrid).serve_forever()
