@@ -1,0 +1,107 @@
+"""The component sets, dapr.yaml and the services agree: one name means one thing in all of them."""
+
+import pytest
+
+from architecture import repository
+
+SETS = repository.sets()
+REFERENCE = "local"
+Topics = dict[str, set[str]]
+
+
+def _scopes(text: str) -> Topics:
+    """`app=t1,t2;other=` as a mapping."""
+    pairs = (part.partition("=") for part in text.split(";"))
+    return {app: {topic for topic in topics.split(",") if topic} for app, _, topics in pairs}
+
+
+def _topics(set_name: str) -> tuple[Topics, Topics, set[str]]:
+    fields = repository.fields(repository.components(set_name)["pubsub"])
+    protected = set(fields["protectedTopics"].split(","))
+    return _scopes(fields["publishingScopes"]), _scopes(fields["subscriptionScopes"]), protected
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_has_the_same_components_with_the_same_scopes(name: str) -> None:
+    ours, reference = repository.components(name), repository.components(REFERENCE)
+    assert {key: sorted(item["scopes"]) for key, item in ours.items()} == {
+        key: sorted(item["scopes"]) for key, item in reference.items()
+    }
+    families = {key: item["spec"]["type"].split(".")[0] for key, item in ours.items()}
+    assert families == {key: item["spec"]["type"].split(".")[0] for key, item in reference.items()}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_scope_names_an_app_of_the_run_file(name: str) -> None:
+    apps = {app["appID"] for app in repository.run_file()["apps"]}
+    publish, subscribe, _ = _topics(name)
+    scoped = {app for item in repository.components(name).values() for app in item["scopes"]}
+    assert scoped <= apps
+    assert set(publish) == set(subscribe) == apps, "an app missing in a topic scope may use every topic"
+    assert set(repository.kind(name, "Resiliency")["spec"]["targets"]["apps"]) == apps - {"gateway"}
+    policies = repository.kind(name, "Configuration")["spec"]["accessControl"]["policies"]
+    assert {policy["appId"] for policy in policies} <= apps
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_topics_are_protected_and_scoped_alike(name: str) -> None:
+    publish, subscribe, protected = _topics(name)
+    assert (publish, subscribe, protected) == _topics(REFERENCE)
+    assert set().union(*publish.values(), *subscribe.values()) == protected
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_only_a_service_publishes_its_events_and_only_a_consumer_its_dead_letters(name: str) -> None:
+    publish, subscribe, _ = _topics(name)
+    for app, topics in publish.items():
+        assert topics <= {f"{app}-events", f"{app}-deadletters"}
+    for app, topics in subscribe.items():
+        own = f"{app}-deadletters"
+        assert (own in topics) == (own in publish[app]) == bool(topics - {own}), f"{app} consumes without dead letters"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_secret_stores_hold_the_same_names_and_refuse_the_rest(name: str) -> None:
+    ours, reference = (repository.kind(each, "Configuration")["spec"] for each in (name, REFERENCE))
+    assert ours["secrets"] == reference["secrets"]
+    assert all(scope["defaultAccess"] == "deny" for scope in ours["secrets"]["scopes"])
+    stores = {
+        key for key, item in repository.components(name).items() if item["spec"]["type"].startswith("secretstores.")
+    }
+    assert {scope["storeName"] for scope in ours["secrets"]["scopes"]} == stores
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_configurations_agree_on_what_is_open(name: str) -> None:
+    ours, reference = (repository.kind(each, "Configuration")["spec"] for each in (name, REFERENCE))
+    assert ours["api"] == reference["api"]
+    assert {rule["protocol"] for rule in ours["api"]["allowed"]} == {"http", "grpc"}, "a missing protocol is wide open"
+    assert ours["accessControl"] == reference["accessControl"]
+    assert {"name": "HotReload", "enabled": False} in ours["features"]
+    assert ours["nameResolution"]["component"] == "sqlite"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_secret_and_no_address_is_written_into_a_component(name: str) -> None:
+    for component in repository.components(name).values():
+        for field, value in repository.fields(component).items():
+            delicate = any(word in field.lower() for word in ("password", "host", "brokers", "connectionstring"))
+            if delicate and component["spec"]["type"] != "state.sqlite":
+                assert isinstance(value, dict), f"{component['metadata']['name']}: {field} is no secretKeyRef"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_retries_are_bounded_and_matched(name: str) -> None:
+    policies = repository.kind(name, "Resiliency")["spec"]
+    for retry in policies["policies"]["retries"].values():
+        assert 0 < retry["maxRetries"] <= 10
+    assert policies["policies"]["retries"]["call"]["matching"]["httpStatusCodes"] == "502-504"
+    assert "statestore" not in policies["targets"]["components"], "a retried conflict is a lost decision"
+    inbound = policies["targets"]["components"]["pubsub"]["inbound"]
+    assert inbound["retry"], "without a retry policy the first failure is a dead letter"
+
+
+def test_kafka_starts_at_the_oldest_event_and_leaves_retries_to_the_policy() -> None:
+    fields = repository.fields(repository.components("mongo-kafka")["pubsub"])
+    assert (fields["initialOffset"], fields["consumeRetryEnabled"]) == ("oldest", "false")
+    assert fields["consumerGroup"] == "{appID}"
