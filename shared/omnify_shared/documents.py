@@ -12,14 +12,13 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel
-from pydantic_core import from_json, to_json
 
 from omnify_shared import clock
 from omnify_shared.dapr.errors import AlreadyExists, Contended, Missing, Stale, StateConflict
 from omnify_shared.envelope import Codec, Envelope, Wire, remaining
 from omnify_shared.events.model import CloudEvent, EventData
 from omnify_shared.events.outbox import Outbox
-from omnify_shared.state import Entry, StateStore
+from omnify_shared.state import StateStore
 
 M = TypeVar("M", bound=BaseModel)
 Key = tuple[str, ...]
@@ -86,7 +85,8 @@ class Documents(Generic[M]):
         """The values that exist among `keys`, by bulk reads."""
         names = {key_of(self.kind, key): key for key in keys}
         found = await self._state.get_many(names)
-        return {names[name]: self._codec.decode(entry.data).data for name, entry in found.items()}
+        envelopes = {name: self._codec.decode(entry.data) for name, entry in found.items()}
+        return {names[name]: envelope.data for name, envelope in envelopes.items() if not _expired(envelope)}
 
     async def create(
         self, *key: str, value: M, events: Sequence[EventData] = (), ttl: timedelta | None = None
@@ -147,15 +147,15 @@ class Documents(Generic[M]):
 
     async def _read(self, name: str) -> _Loaded[M] | None:
         entry = await self._state.get(name)
-        return _Loaded(self._codec.decode(entry.data), entry.etag) if entry else None
+        envelope = self._codec.decode(entry.data) if entry else None
+        return _Loaded(envelope, entry.etag) if entry and envelope and not _expired(envelope) else None
 
     async def _write(self, name: str, envelope: Envelope[M], events: list[Wire], *, etag: str | None) -> None:
         outbox = self._outbox
         if events and outbox:
             await outbox.reserve(name)
         try:
-            data = self._codec.encode(envelope)
-            await self._state.put(name, data, etag=etag, create=etag is None, ttl=remaining(envelope.expires_at))
+            await self._put(name, self._codec.encode(envelope), etag, remaining(envelope.expires_at))
         except BaseException as error:
             if events and outbox and isinstance(error, StateConflict):
                 outbox.release(name)
@@ -164,6 +164,21 @@ class Documents(Generic[M]):
             raise
         if events and outbox:
             outbox.committed(name, events)
+
+    async def _put(self, name: str, data: bytes, etag: str | None, ttl: timedelta | None) -> None:
+        try:
+            await self._state.put(name, data, etag=etag, create=etag is None, ttl=ttl)
+        except AlreadyExists:
+            entry = await self._state.get(name)
+            if entry is None or not _expired(self._codec.decode(entry.data)):
+                raise
+            await self._replace_expired(name, data, entry.etag, ttl)
+
+    async def _replace_expired(self, name: str, data: bytes, etag: str, ttl: timedelta | None) -> None:
+        try:
+            await self._state.put(name, data, etag=etag, ttl=ttl)
+        except Stale as error:
+            raise AlreadyExists(name) from error
 
     def _wires(self, events: Sequence[EventData], subject: str, version: int) -> list[Wire]:
         if not events:
@@ -178,39 +193,46 @@ class Documents(Generic[M]):
         return clock.now().timestamp() + ttl.total_seconds() if ttl else None
 
 
+def _expired(envelope: Envelope[M]) -> bool:
+    """Whether a document's time is over; stores remove such documents up to a minute later."""
+    return envelope.expires_at is not None and envelope.expires_at <= clock.now().timestamp()
+
+
+class _Claim(BaseModel):
+    owner: str
+
+
 class Claims:
-    """Uniqueness: a claim document per name, created with first-write. The winner's id is its value.
+    """Uniqueness: a claim document per name, created with first-write.
 
     A claim by the present owner succeeds again, so that a flow that crashed half-way can be repeated.
     """
 
     def __init__(self, state: StateStore, kind: str) -> None:
         self._state = state
-        self._kind = kind
+        self._claims = Documents(state, kind, _Claim)
 
     async def claim(self, name: str, owner: str, ttl: timedelta | None = None) -> bool:
         """True when `owner` has the name now. Of many at once exactly one wins."""
         try:
-            await self._state.put(key_of(self._kind, (name,)), to_json(owner), create=True, ttl=ttl)
+            await self._claims.create(name, value=_Claim(owner=owner), ttl=ttl)
         except AlreadyExists:
             return await self.owner_of(name) == owner
         return True
 
     async def owner_of(self, name: str) -> str | None:
         """Who has the name, or None."""
-        entry = await self._entry(name)
-        return str(from_json(entry.data)) if entry else None
+        claim = await self._claims.get(name)
+        return claim.owner if claim else None
 
     async def release(self, name: str, owner: str) -> bool:
         """Frees a name that `owner` has; False when somebody else has it."""
-        entry = await self._entry(name)
-        if entry is None or from_json(entry.data) != owner:
+        key = key_of(self._claims.kind, (name,))
+        entry = await self._state.get(key)
+        if entry is None or await self.owner_of(name) != owner:
             return False
         try:
-            await self._state.delete(key_of(self._kind, (name,)), etag=entry.etag)
+            await self._state.delete(key, etag=entry.etag)
         except Stale:
             return False
         return True
-
-    async def _entry(self, name: str) -> Entry | None:
-        return await self._state.get(key_of(self._kind, (name,)))

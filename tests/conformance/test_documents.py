@@ -123,8 +123,22 @@ async def test_a_document_expires(probe: Platform) -> None:
     await documents.create(key, value=Counter(name="n", count=0), ttl=timedelta(seconds=2))
     await documents.update(key, change=incremented)
     assert await documents.get(key) is not None
-    await asyncio.sleep(3.2)
+    await asyncio.sleep(2.2)
     assert await documents.get(key) is None
+    assert await documents.get_many([(key,)]) == {}
+    with pytest.raises(Missing):
+        await documents.update(key, change=incremented)
+    await documents.create(key, value=Counter(name="second life", count=7))
+    assert await documents.get(key) == Counter(name="second life", count=7)
+
+
+async def test_of_many_who_take_an_expired_name_exactly_one_wins(probe: Platform) -> None:
+    claims, name = Claims(probe.state, "email"), new_id()
+    assert await claims.claim(name, "first", ttl=timedelta(seconds=1))
+    assert not await claims.claim(name, "second")
+    await asyncio.sleep(1.2)
+    assert await claims.owner_of(name) is None
+    assert sum(await asyncio.gather(*(claims.claim(name, f"user-{n}") for n in range(16)))) == 1
 
 
 async def test_an_older_schema_is_upgraded(probe: Platform) -> None:

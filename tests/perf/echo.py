@@ -2,10 +2,14 @@
 
 from fastapi import FastAPI
 
-app = FastAPI()
 
+def create_app() -> FastAPI:
+    """Made by a factory, as the services are."""
+    app = FastAPI()
 
-@app.get("/health/live")
-@app.get("/echo")
-async def echo() -> dict[str, str]:
-    return {"message": "hello"}
+    @app.get("/health/live")
+    @app.get("/echo")
+    async def echo() -> dict[str, str]:
+        return {"message": "hello"}
+
+    return app

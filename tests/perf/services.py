@@ -35,7 +35,7 @@ def echo_floor(backing: Backing, folder: Path) -> Iterator[Target]:
     home = backing.home(folder / "echo", "local", [ExtraApp("caller"), ExtraApp("echo")])
     serving = Service(
         Sidecar(home, "echo", app_port=free_port()),
-        "perf.echo:app",
+        "perf.echo:create_app",
         environment={"PYTHONPATH": str(Path(__file__).parents[1])},
     )
     with Sidecar(home, "caller") as caller, serving.sidecar:
