@@ -43,7 +43,8 @@ class Service:
 
     def launch(self) -> None:
         """Start the process without waiting."""
-        options = ["--host", LOOPBACK, "--port", str(self.port), "--no-access-log", "--timeout-graceful-shutdown", "10"]
+        options = ["--host", LOOPBACK, "--port", str(self.port), "--no-access-log", "--no-proxy-headers"]
+        options += ["--timeout-graceful-shutdown", "10"]
         command = [sys.executable, "-m", "uvicorn", "--factory", self.factory, *options]
         environment = {"OMNIFY_ENVIRONMENT": "test", **self.sidecar.app_environment, **self.environment}
         self.process = Process(self.name, command, log=self.log, cwd=self.sidecar.home.path, env=environment)
