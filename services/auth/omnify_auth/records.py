@@ -81,6 +81,12 @@ class Verification(Record):
     created_at: datetime
 
 
+class Decoy(Record):
+    """Means nothing: written where an address gets no mail, so that this takes as long as where it gets one."""
+
+    at: datetime
+
+
 class Guard(Record):
     """Consecutive failed guesses at one address, known or not."""
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from omnify_auth.reading import Reader
-from omnify_auth.records import Address, Guard, Organization, Ring, RootKey, Session, User, Verification
+from omnify_auth.records import Address, Decoy, Guard, Organization, Ring, RootKey, Session, User, Verification
 from omnify_auth.settings import AuthSettings
 from omnify_shared.documents import Documents, key_of
 from omnify_shared.envelope import Codec
@@ -22,6 +22,7 @@ class Store:
     | user         | user id                    | registration           | never                        |
     | organization | organisation id            | registration           | never                        |
     | verification | verification id            | registration           | proof, or `unverified_ttl`   |
+    | decoy        | digest of the address      | a mail that isn't sent | a minute                     |
     | guard        | digest of the address      | a wrong guess          | 30 days, if nobody's address |
     | session      | session id                 | login                  | its end, and a day           |
     | keyring      | "main"                     | first use              | never                        |
@@ -35,6 +36,7 @@ class Store:
         self.read_user = Reader(self.users).get
         self.organizations = Documents(state, "organization", Organization, outbox=outbox)
         self.verifications = Documents(state, "verification", Verification, ttl=settings.unverified_ttl)
+        self.decoys = Documents(state, "decoy", Decoy, ttl=timedelta(minutes=1))
         self.guards = Documents(state, "guard", Guard)
         self.guards_of_nobody = Documents(state, "guard", Guard, ttl=_GUARD_OF_NOBODY)
         self.sessions = Documents(state, "session", Session, outbox=outbox, ttl=settings.refresh_absolute + _MARGIN)
