@@ -87,6 +87,7 @@ def platform(
         yield running
     finally:
         running.stop()
+        running.inbox.close()
 
 
 class NewHome:
