@@ -4,22 +4,27 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
 import yaml
 
-from omnify_local.ports import free_port
-from support.stage import App, Stage
+from omnify_local.ports import answers, free_port
+from omnify_local.processes import Process
+from omnify_shared.testing.service import Service
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
-def stage(new_stage: Callable[[], Stage]) -> Stage:
+def stage(new_stage: Callable[[], Any]) -> Any:
     stage = new_stage()
     port = free_port()
-    stage.process("monolith", [sys.executable, str(HERE / "monolith.py"), str(port)], port)
+    command = [sys.executable, str(HERE / "monolith.py"), str(port)]
+    monolith = Process("monolith", command, log=stage.home.logs / "monolith.log")
+    stage.stack.callback(monolith.terminate)
+    monolith.wait_until(lambda: answers(port), timeout=20)
     endpoint = {
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "HTTPEndpoint",
@@ -32,19 +37,18 @@ def stage(new_stage: Callable[[], Stage]) -> Stage:
 
 
 @pytest.fixture(scope="module")
-def auth(stage: Stage) -> App:
-    return stage.app("auth", "upstream:app", "--app-dir", str(HERE))
+def auth(stage: Any) -> Any:
+    return stage.stand_in("auth")
 
 
 @pytest.fixture(scope="module")
-def gateway(stage: Stage, auth: App) -> App:
+def gateway(stage: Any, auth: Any) -> Any:
     settings = {
         "GATEWAY_CORS_ORIGINS": '["https://app.example"]',
         "GATEWAY_TRUSTED_HOPS": "1",
         "OMNIFY_PUBLIC_URL": "https://omnify.example",
-        "OMNIFY_ENVIRONMENT": "test",
     }
-    return stage.app("gateway", "omnify_gateway.app:create_app", "--factory", **settings)
+    return stage.gateway(**settings)
 
 
 def slug(answer: httpx.Response) -> tuple[int, str]:
@@ -88,7 +92,7 @@ def test_behind_a_trusted_proxy_its_entries_count(client: httpx.Client) -> None:
     assert answer.headers["strict-transport-security"].startswith("max-age=")
 
 
-def test_a_sidecar_that_is_gone_is_a_503_and_its_return_is_noticed(client: httpx.Client, gateway: App) -> None:
+def test_a_sidecar_that_is_gone_is_a_503_and_its_return_is_noticed(client: httpx.Client, gateway: Service) -> None:
     assert client.get("/api/auth/x").status_code == 200
     gateway.sidecar.kill()
     assert slug(client.get("/api/auth/x"))[0] in {502, 503}
@@ -101,7 +105,7 @@ def test_a_sidecar_that_is_gone_is_a_503_and_its_return_is_noticed(client: httpx
         time.sleep(0.2)
 
 
-def test_a_service_that_dies_in_the_middle_is_a_502_and_then_a_503(client: httpx.Client, auth: App) -> None:
+def test_a_service_that_dies_in_the_middle_is_a_502_and_then_a_503(client: httpx.Client, auth: Service) -> None:
     assert slug(client.get("/api/auth/die"))[0] in {502, 503}
     assert slug(client.get("/api/auth/x")) == (503, "service-unavailable")
     merged = client.get("/openapi.json").json()

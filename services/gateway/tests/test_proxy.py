@@ -5,11 +5,10 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import httpx2 as httpx
 import pytest
-
-from support.stage import App, Stage
 
 Raw = Callable[[bytes], tuple[int, bytes]]
 UPLOAD = os.urandom(20 * 1000 * 1000)
@@ -41,7 +40,7 @@ def test_head_has_the_head_alone(client: httpx.Client) -> None:
     assert second.json()["method"] == "GET"
 
 
-def test_the_caller_cannot_speak_for_the_platform(client: httpx.Client, services: Stage) -> None:
+def test_the_caller_cannot_speak_for_the_platform(client: httpx.Client, services: Any) -> None:
     forged = {
         "dapr-caller-app-id": "email",
         "dapr-app-id": "analytics",
@@ -176,7 +175,7 @@ def test_a_large_answer_arrives_whole(client: httpx.Client) -> None:
         assert sum(len(piece) for piece in answer.iter_raw()) == 30_000_000
 
 
-def test_a_caller_who_leaves_ends_the_exchange(client: httpx.Client, gateway: App) -> None:
+def test_a_caller_who_leaves_ends_the_exchange(client: httpx.Client) -> None:
     for _ in range(5):
         with client.stream("GET", "/api/auth/ticks?count=50&pause=0.1") as answer:
             next(answer.iter_lines())

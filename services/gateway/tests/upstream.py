@@ -119,3 +119,7 @@ async def echo(request: Request) -> dict[str, object]:
         "headers": [[name.decode(), value.decode()] for name, value in request.headers.raw],
         "body": (await request.body()).decode(),
     }
+
+
+def create_app() -> FastAPI:
+    return app
