@@ -1,5 +1,6 @@
 """From sign-up to the first numbers, on each component set, held against an independent pandas calculation."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 from omnify_local.journey import CDNOW_SAMPLE, Marketer, token_in
 from omnify_shared.testing import Platform
 
+NewMarketer = Callable[..., Marketer]
+
 
 @pytest.fixture(scope="session")
 def orders(cdnow_sample: Path) -> pd.DataFrame:
     names = ["customer", "sample", "day", "quantity", "amount"]
-    frame = pd.read_csv(cdnow_sample, sep=r"\s+", header=None, names=names, dtype={"customer": str})
+    frame = pd.read_csv(cdnow_sample, sep=r"\s+", header=None, names=names, dtype={"customer": str, "day": str})
     frame["day"] = pd.to_datetime(frame["day"], format="%Y%m%d")
     frame["cents"] = (frame["amount"] * 100).round().astype("int64")
     frame["month"] = frame["day"].dt.to_period("M")
@@ -62,8 +65,10 @@ def expected_cohorts(orders: pd.DataFrame) -> dict[str, list[float]]:
     }
 
 
-def test_from_sign_up_to_the_first_numbers(platform: Platform, cdnow_sample: Path, orders: pd.DataFrame) -> None:
-    marketer = Marketer(platform.url)
+def test_from_sign_up_to_the_first_numbers(
+    platform: Platform, cdnow_sample: Path, orders: pd.DataFrame, new_marketer: NewMarketer
+) -> None:
+    marketer = new_marketer()
     marketer.register()
     mail = platform.inbox.wait_for(marketer.email)[-1]
     assert marketer.password not in mail.text + mail.html
@@ -107,8 +112,8 @@ def test_from_sign_up_to_the_first_numbers(platform: Platform, cdnow_sample: Pat
     assert reused.status_code == 401
 
 
-def test_two_organisations_see_only_their_own(platform: Platform) -> None:
-    mine, theirs = Marketer(platform.url), Marketer(platform.url)
+def test_two_organisations_see_only_their_own(platform: Platform, new_marketer: NewMarketer) -> None:
+    mine, theirs = new_marketer(), new_marketer()
     for marketer in (mine, theirs):
         marketer.join(platform.inbox)
     options = {

@@ -55,6 +55,10 @@ class Marketer:
     def __post_init__(self) -> None:
         self.http = httpx.Client(base_url=self.gateway, timeout=60)
 
+    def close(self) -> None:
+        """Closes the connections."""
+        self.http.close()
+
     def ask(self, method: str, path: str, expected: int, **options: Any) -> Any:
         """One request, with the access token when there is one. Raises JourneyFailed on another status."""
         headers = options.pop("headers", {})
@@ -84,11 +88,12 @@ class Marketer:
         body = {"email": self.email, "password": self.password}
         self.tokens = self.ask("POST", "/api/auth/login", 200, json=body)
 
-    def join(self, inbox: Inbox) -> None:
+    def join(self, inbox: Inbox) -> "Marketer":
         """From sign-up to signed in."""
         self.register()
         self.verify(token_in(inbox.wait_for(self.email)[-1]))
         self.log_in()
+        return self
 
     def start_import(self, file: Path | bytes, options: dict[str, Any], name: str = "orders.txt") -> str:
         """Uploads orders; returns the import's id."""
