@@ -19,7 +19,7 @@ from jwt.algorithms import ECAlgorithm
 
 from omnify_local.ports import free_port
 from omnify_local.processes import Process
-from omnify_shared.testing import Home, Sidecar
+from omnify_shared.testing import ExtraApp, Home, Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
 
@@ -50,20 +50,30 @@ class Issuer:
         return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": "test", "typ": "at+jwt"})
 
 
-class KeyServer:
-    """Answers the JWKS and the probes of daprd."""
+class Peer:
+    """An app behind a sidecar: publishes keys as auth does, and keeps the events of the topics it subscribes to."""
 
-    def __init__(self, jwks: JSON) -> None:
-        body = json.dumps(jwks).encode()
+    def __init__(self, jwks: JSON, topics: tuple[str, ...] = ()) -> None:
+        subscriptions = [{"pubsubname": "pubsub", "topic": topic, "route": "/events"} for topic in topics]
+        answers = {"/.well-known/jwks.json": jwks, "/health/live": {}, "/dapr/subscribe": subscriptions}
+        self.events: list[JSON] = []
+        events = self.events
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                known = self.path in ("/.well-known/jwks.json", "/health/live")
-                self.send_response(200 if known else 404)
+                self.answer(answers.get(self.path))
+
+            def do_POST(self) -> None:
+                events.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.answer({"status": "SUCCESS"})
+
+            def answer(self, content: object) -> None:
+                body = b"" if content is None else json.dumps(content).encode()
+                self.send_response(404 if content is None else 200)
                 self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body) if known else 0))
+                self.send_header("content-length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body if known else b"")
+                self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 return
@@ -89,7 +99,7 @@ class Analytics:
     tenants: list["Tenant"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.keys = KeyServer(self.issuer.jwks)
+        self.keys = Peer(self.issuer.jwks)
         self.auth = Sidecar(self.home, "auth", app_port=self.keys.port).start()
         self.sidecar = Sidecar(self.home, "analytics", app_port=self.port).start()
         self.start()
@@ -170,6 +180,21 @@ class Tenant:
         return body
 
 
+@pytest.fixture
+def new_peer(issuer: Issuer, new_sidecar: Callable[..., Sidecar]) -> Iterator[Callable[..., Peer]]:
+    """`new_peer(home, app_id, topics)`: an app that listens, behind a sidecar of its own."""
+    made: list[Peer] = []
+
+    def make(home: Home, app_id: str, *topics: str) -> Peer:
+        made.append(Peer(issuer.jwks, topics))
+        new_sidecar(home, app_id, app_port=made[-1].port).wait_for_app()
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.stop()
+
+
 NewAnalytics = Callable[..., Analytics]
 
 
@@ -194,7 +219,8 @@ def new_analytics(backing: Backing, tmp_path: Path, set_name: str, issuer: Issue
     made: list[Analytics] = []
 
     def make(**settings: str) -> Analytics:
-        home = make_home(backing, tmp_path / f"home{len(made)}", set_name)
+        listener = ExtraApp("listener", subscribes=("analytics-events",))
+        home = make_home(backing, tmp_path / f"home{len(made)}", set_name, [listener])
         made.append(Analytics(home, issuer, {f"ANALYTICS_{name.upper()}": value for name, value in settings.items()}))
         return made[-1]
 

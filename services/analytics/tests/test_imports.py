@@ -2,6 +2,7 @@
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,33 @@ def test_the_same_bytes_read_in_another_way_take_the_place_of_the_first_reading(
     assert back["import_id"] not in (first["import_id"], second["import_id"])
     found = tenant.get("/overview")
     assert (found["revenue"], found["orders"]) == ("12.00", 2)
+
+
+def test_simultaneous_uploads_of_the_same_bytes_are_one_import(tenant: Any) -> None:
+    content = b"customer,day,amount\n" + b"1,1997-01-01,5\n" * 500
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: tenant.upload(content, PLAIN), range(8)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["import_id"] for answer in answers}) == 1
+    tenant.done(answers[0].json()["import_id"])
+    assert tenant.get("/overview")["orders"] == 500
+    assert len(tenant.get("/imports")["imports"]) == 1
+
+
+def test_simultaneous_files_all_count_and_in_one_currency(tenant: Any) -> None:
+    def upload(n: int) -> Any:
+        options = PLAIN | {"currency": "USD" if n % 2 else "EUR"}
+        return options["currency"], tenant.upload(b"customer,day,amount\n%d,1997-01-01,5\n" % n, options)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(upload, range(8)))
+    ends = [(currency, tenant.done(answer.json()["import_id"])) for currency, answer in answers if answer.is_success]
+    found = tenant.get("/overview")
+    counted = [status for currency, status in ends if status["status"] == "completed"]
+    assert {currency for currency, status in ends if status["status"] == "completed"} == {found["currency"]}
+    assert found["orders"] == found["customers"] == len(counted) == 4
+    refused = [status["failure"] for _, status in ends if status["status"] == "failed"]
+    assert all("can't be added" in reason for reason in refused)
 
 
 def test_a_later_file_replaces_orders_it_repeats(tenant: Any) -> None:
