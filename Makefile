@@ -8,7 +8,6 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m omnify_local
 LOCAL := deploy/local
 MEMBERS := shared $(patsubst %/,%,$(dir $(wildcard services/*/pyproject.toml))) $(LOCAL)
-SOURCES := shared services deploy tests conftest.py
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help
@@ -58,14 +57,22 @@ test: install data ## Everything that proves the project, on both component sets
 check: install ## Lint, format, types, architecture, locks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy $(SOURCES)
+	@$(MAKE) --no-print-directory types
 	@$(PYTEST) -q tests/architecture
 	@$(RUN) check-locks
+
+.PHONY: types
+types: install ## mypy in strict mode, part by part (each has a package called tests)
+	@set -e; for part in $(MEMBERS) tests conftest.py; do $(BIN)/mypy --no-error-summary $$part; done
 
 .PHONY: format
 format: install ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+.PHONY: contracts
+contracts: install ## Write the event schemas, AsyncAPI and OpenAPI documents of docs/contracts
+	@$(BIN)/python -m omnify_local.contracts
 
 .PHONY: lock
 lock: install ## Renew the requirement locks (UPGRADE=1 takes the newest versions)
