@@ -3,24 +3,36 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from omnify_local.errors import LocalError
 
 # Program to look for, and the Debian package that brings it.
-_NEEDED = {"chromium": "chromium", "java": "openjdk-17-jdk-headless", "mvn": "maven"}
+_KAFKA = {"java": "openjdk-17-jdk-headless", "mvn": "maven"}
+_TESTS = {**_KAFKA, "chromium": "chromium"}
+_BENCHMARKS = {**_KAFKA, "wrk": "wrk"}
 
 
 def ensure() -> None:
+    """What the tests need."""
+    _ensure(_TESTS)
+
+
+def ensure_for_benchmarks() -> None:
+    """What `make bench` needs."""
+    _ensure(_BENCHMARKS)
+
+
+def _ensure(needed: Mapping[str, str]) -> None:
     """Install what is missing; where we may not, print the command. LocalError when CI=true: nothing may be skipped."""
-    missing = [package for program, package in _NEEDED.items() if shutil.which(program) is None]
+    missing = [package for program, package in needed.items() if shutil.which(program) is None]
     if not missing:
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
         _install(missing)
         return
     advice = f"apt-get install {' '.join(missing)}" if shutil.which("apt-get") else f"install {', '.join(missing)}"
-    message = f"tests that need {', '.join(missing)} cannot run; as root: {advice}"
+    message = f"what needs {', '.join(missing)} cannot run; as root: {advice}"
     if os.environ.get("CI") == "true":
         raise LocalError(message)
     print(f"note: {message}", flush=True)

@@ -23,6 +23,7 @@ DAPR_VERSION = "1.18.2"
 CLI_VERSION = "1.12.0"
 _OLDEST = (1, 16)
 _GO = (1, 26)
+_DURATION = "build-seconds"
 _NAMES = ("daprd", "placement", "scheduler")
 
 
@@ -76,6 +77,12 @@ def dapr() -> Dapr:
     return _cached(folder)
 
 
+def build_seconds() -> float | None:
+    """How long the build took when it was done for this user, None when none was needed or recorded."""
+    record = paths.cache() / "dapr" / DAPR_VERSION / _DURATION
+    return float(record.read_text()) if record.exists() else None
+
+
 def _complete(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in (*_NAMES, "sentry", "dapr"))
 
@@ -112,7 +119,7 @@ def _require_go() -> None:
 def _build(folder: Path, scratch: Path) -> None:
     """Build everything in throw-away caches (several GB), then put the result (0.4 GB) in place by one rename."""
     print(f"Building Dapr {DAPR_VERSION} once for this user, into {folder} (5 to 15 minutes)", flush=True)
-    result = scratch / "result"
+    result, started = scratch / "result", time.monotonic()
     result.mkdir()
     runtime = _download("github.com/dapr/dapr", DAPR_VERSION, scratch)
     flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPR_VERSION}"
@@ -121,6 +128,7 @@ def _build(folder: Path, scratch: Path) -> None:
         _compile(runtime, name, f"./cmd/{name}", flags, scratch)
     cli = _download("github.com/dapr/cli", CLI_VERSION, scratch)
     _compile(cli, "dapr", ".", f"-s -w -X main.version={CLI_VERSION}", scratch)
+    (result / _DURATION).write_text(f"{time.monotonic() - started:.0f}\n")
     # The scratch folder may be on another file system, and only a rename within one is a single step.
     staged = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(staged, ignore_errors=True)
