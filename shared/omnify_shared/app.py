@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from omnify_shared import health, logs, problems
+from omnify_shared import health, logs, openapi, problems
 from omnify_shared.edge import Edge
 from omnify_shared.events import routes as event_routes
 from omnify_shared.events.deadletters import DeadLetters
@@ -46,10 +46,12 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
     platform = app.state.platform = _platform(settings, telemetry, uses_state, keys)
     app.state.service = None
     problems.install(app)
+    openapi.install(app)
     health.mount(app, settings.app_id, platform, telemetry)
     if revocations:
         subscriptions = subscriptions or Subscriptions(settings.app_id)
         follow_revocations(subscriptions, platform.identity.revocations)
+    app.state.subscriptions = subscriptions
     if subscriptions:
         inbox = Inbox(platform.state)
         letters = DeadLetters(platform.state, inbox)

@@ -250,4 +250,5 @@ def require_caller(*app_ids: str) -> Callable[[Request], Awaitable[None]]:
         if request.headers.get("dapr-caller-app-id") not in app_ids:
             raise Forbidden(f"only {', '.join(app_ids)} may call this")
 
+    check.callers = app_ids  # type: ignore[attr-defined]
     return check

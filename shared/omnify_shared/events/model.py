@@ -74,5 +74,7 @@ class CloudEvent(BaseModel, Generic[E]):
 
     def wire(self) -> dict[str, JsonValue]:
         """The event as a JSON object; `sequence` travels as a string, as its extension asks for."""
-        body = self.model_dump(mode="json", exclude_none=True, serialize_as_any=True)
+        body = self.model_dump(mode="json", serialize_as_any=True)
+        if self.traceparent is None:
+            del body["traceparent"]
         return body | {"sequence": str(self.sequence)}

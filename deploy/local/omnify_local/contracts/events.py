@@ -1,0 +1,131 @@
+"""JSON Schemas (2020-12) of the published events, and the AsyncAPI 3.0 document that says who sends and who reads."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from omnify_local.contracts.services import EventType, Service
+from omnify_shared.events import topic_of
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+BASE = "https://omnify.dev/contracts/events/"
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 128}
+
+
+def file_of(event_type: str) -> str:
+    """Name of the schema file of an event type."""
+    return f"{event_type}.schema.json"
+
+
+def data_schema(event: EventType) -> Schema:
+    """What the producer puts into `data`; fields may be added later, so others are allowed."""
+    return _opened(event.model_json_schema(mode="serialization"))
+
+
+def reader_schema(event: EventType) -> Schema:
+    """What a consumer accepts as `data`."""
+    return event.model_json_schema(mode="validation")
+
+
+def event_schema(event: EventType) -> Schema:
+    """The whole CloudEvent as it travels (JSON format of CloudEvents 1.0)."""
+    data = data_schema(event)
+    definitions = data.pop("$defs", {})
+    source = event.event_type.split(".")[1]
+    properties: Schema = {
+        "specversion": {"const": "1.0"},
+        "id": _TEXT | {"description": "Unique per source; a second delivery carries the same one."},
+        "source": {"const": source, "description": "The app that publishes it."},
+        "type": {"const": event.event_type},
+        "subject": {"type": "string", "minLength": 1, "description": "The aggregate's id, also the partition key."},
+        "time": {"type": "string", "format": "date-time"},
+        "sequence": {
+            "type": "string",
+            "pattern": "^[0-9]+$",
+            "description": "The aggregate's version: compare it, as no broker but Kafka keeps an order.",
+        },
+        "datacontenttype": {"const": "application/json"},
+        "traceparent": {"type": "string", "description": "W3C Trace Context."},
+        "data": data,
+    }
+    schema: Schema = {
+        "$schema": DIALECT,
+        "$id": BASE + file_of(event.event_type),
+        "title": event.__name__,
+        "description": _text_of(event),
+        "type": "object",
+        "required": [name for name in properties if name != "traceparent"],
+        "properties": properties,
+    }
+    return schema | ({"$defs": definitions} if definitions else {})
+
+
+def _opened(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {
+            key: _opened(value)
+            for key, value in node.items()
+            if not (key == "additionalProperties" and value is False)
+        }
+    return [_opened(item) for item in node] if isinstance(node, list) else node
+
+
+def _text_of(event: EventType) -> str:
+    return " ".join((event.__doc__ or "").split())
+
+
+def asyncapi(services: Iterable[Service]) -> Schema:
+    """The AsyncAPI 3.0 document: a channel per topic, an operation per app and topic it sends to or receives from."""
+    services = list(services)
+    published = {event.event_type: event for service in services for event in service.produces}
+    channels: dict[str, Schema] = {}
+    for event_type in published:
+        topic = topic_of(event_type)
+        channel = channels.setdefault(topic, {"address": topic, "messages": {}})
+        channel["messages"][event_type] = {"$ref": f"#/components/messages/{event_type}"}
+    operations: dict[str, Schema] = {}
+    for service in services:
+        operations |= _operations(service.name, "send", [event.event_type for event in service.produces])
+        received = [reader.event_type for reader in service.handles if reader.event_type in published]
+        operations |= _operations(service.name, "receive", received)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Omnify events",
+            "version": "1",
+            "description": "CloudEvents between the services, through the Dapr component `pubsub`.",
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": {event_type: _message(event) for event_type, event in published.items()}},
+    }
+
+
+def _operations(app_id: str, action: str, event_types: list[str]) -> dict[str, Schema]:
+    by_topic: dict[str, list[str]] = {}
+    for event_type in event_types:
+        by_topic.setdefault(topic_of(event_type), []).append(event_type)
+    return {
+        f"{app_id}.{action}.{topic}": {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{topic}"},
+            "summary": f"{app_id} {'publishes to' if action == 'send' else 'subscribes to'} {topic}",
+            "messages": [{"$ref": f"#/channels/{topic}/messages/{name}"} for name in sorted(names)],
+        }
+        for topic, names in sorted(by_topic.items())
+    }
+
+
+def _message(event: EventType) -> Schema:
+    return {
+        "name": event.event_type,
+        "title": event.__name__,
+        "summary": _text_of(event),
+        "contentType": "application/cloudevents+json",
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": f"./events/{file_of(event.event_type)}"},
+        },
+    }

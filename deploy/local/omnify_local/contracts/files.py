@@ -1,0 +1,85 @@
+"""The contract files: what they should hold, what they hold, and the difference in words."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from omnify_local.contracts import breaks, events, routes
+from omnify_local.contracts.services import Service
+
+FOLDER = Path("docs") / "contracts"
+RELEASED = "released"
+_MAX_DIFF = 60  # lines per file
+
+
+def generated(services: Iterable[Service]) -> dict[str, str]:
+    """Every contract file by its path below `docs/contracts`. The same code makes the same bytes."""
+    services = list(services)
+    files = {"asyncapi.json": _json(events.asyncapi(services)), "permissions.md": routes.permissions(services)}
+    for service in services:
+        files[f"openapi/{service.name}.json"] = _json(routes.public_document(service.app))
+        if internal := routes.internal_document(service.app):
+            files[f"openapi/{service.name}.internal.json"] = _json(internal)
+        for event in service.produces:
+            files[f"events/{events.file_of(event.event_type)}"] = _json(events.event_schema(event))
+    return files
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def stored(folder: Path) -> dict[str, str]:
+    """The files that lie in a contracts folder, the released ones left out."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = {path.relative_to(folder).as_posix(): path for path in found}
+    return {name: path.read_text() for name, path in names.items() if not name.startswith(f"{RELEASED}/")}
+
+
+def write(folder: Path, files: Mapping[str, str]) -> list[str]:
+    """Makes `folder` hold exactly `files`, and says what changed."""
+    present, changed = stored(folder), []
+    for name in sorted(present.keys() - files.keys()):
+        (folder / name).unlink()
+        changed.append(f"removed {name}")
+    for name, text in sorted(files.items()):
+        if present.get(name) != text:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            changed.append(f"wrote {name}")
+    return changed
+
+
+def drift(folder: Path, files: Mapping[str, str]) -> list[str]:
+    """A readable difference between the stored files and those that the code makes; empty when there is none."""
+    present, lines = stored(folder), []
+    for name in sorted(present.keys() | files.keys()):
+        before, after = present.get(name, ""), files.get(name, "")
+        if before == after:
+            continue
+        old, new = f"stored {name}", f"made from the code {name}"
+        diff = list(difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, lineterm="", n=2))
+        lines += diff[:_MAX_DIFF]
+        if len(diff) > _MAX_DIFF:
+            lines.append(f"… and {len(diff) - _MAX_DIFF} lines more")
+    return lines
+
+
+def broken(folder: Path, files: Mapping[str, str], services: Iterable[Service]) -> list[str]:
+    """Whom the contracts of now break, against the released ones and among the services themselves."""
+    released = stored(folder / RELEASED)
+    promised = _events(released)
+    found = list(breaks.of_events(promised, _events(files)))
+    for name, text in released.items():
+        if name.startswith("openapi/"):
+            service = name.removeprefix("openapi/").removesuffix(".json")
+            found += breaks.of_api(service, json.loads(text), json.loads(files.get(name, "{}")))
+    return found + list(breaks.of_readers(services, promised))
+
+
+def _events(files: Mapping[str, str]) -> dict[str, Any]:
+    documents = [json.loads(text) for name, text in files.items() if name.startswith("events/")]
+    return {document["properties"]["type"]["const"]: document for document in documents}

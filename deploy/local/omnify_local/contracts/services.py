@@ -1,0 +1,71 @@
+"""The services as imported: their apps, the events they publish and those they read."""
+
+import contextlib
+import importlib
+import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from omnify_shared.events import EventData
+
+_FOREIGN = ("OMNIFY_", "DAPR_", "APP_", "OTEL_")
+EventType = type[EventData]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service. `reads` is what its events module declares, `handles` what its app subscribes to."""
+
+    name: str
+    app: FastAPI
+    produces: tuple[EventType, ...] = ()
+    reads: tuple[EventType, ...] = ()
+    handles: tuple[EventType, ...] = ()
+
+
+def load(root: Path) -> list[Service]:
+    """Every service below `root/services` that has an app, by name."""
+    names = sorted(folder.name for folder in (root / "services").iterdir() if folder.is_dir())
+    return [_service(name) for name in names if _has(f"omnify_{name}", "app")]
+
+
+def _service(name: str) -> Service:
+    package = f"omnify_{name}"
+    with _plain_environment(name):
+        app = _fastapi(importlib.import_module(f"{package}.app").create_app())
+    events = importlib.import_module(f"{package}.events") if _has(package, "events") else None
+    subscriptions = app.state.subscriptions
+    handles = [subscription.reader for subscription in subscriptions.by_type.values()] if subscriptions else []
+    return Service(
+        name, app, tuple(getattr(events, "EVENTS", ())), tuple(getattr(events, "READS", ())), tuple(handles)
+    )
+
+
+def _has(package: str, module: str) -> bool:
+    return importlib.util.find_spec(package) is not None and importlib.util.find_spec(f"{package}.{module}") is not None
+
+
+def _fastapi(app: Any) -> FastAPI:
+    """The FastAPI app inside whatever ASGI layers a service puts around it."""
+    while not isinstance(app, FastAPI):
+        app = app.app
+    return app
+
+
+@contextlib.contextmanager
+def _plain_environment(name: str) -> Iterator[None]:
+    """Default settings: contracts must not depend on where they are made."""
+    before = dict(os.environ)
+    for variable in before:
+        if variable.startswith((*_FOREIGN, f"{name.upper()}_")):
+            del os.environ[variable]
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

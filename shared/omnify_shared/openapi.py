@@ -1,0 +1,104 @@
+"""An app's OpenAPI 3.1 document as it really answers: problems instead of FastAPI's errors, access tokens, keys."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+
+from omnify_shared.idempotency import MAX_KEY, IdempotentRoute
+from omnify_shared.identity import current_principal
+from omnify_shared.problems import MEDIA_TYPE
+
+Document = dict[str, Any]
+_TEXT = {"type": "string"}
+_FIELD_ERROR = {"type": "object", "properties": {"in": _TEXT, "field": _TEXT, "reason": _TEXT}}
+PROBLEM: Document = {
+    "title": "Problem",
+    "description": "An error (RFC 9457). `type` is stable; `detail` is for people.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "request_id": _TEXT,
+        "errors": {"type": "array", "items": _FIELD_ERROR},
+    },
+}
+_ANSWER: Document = {
+    "description": "A problem",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_TOKEN: Document = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+_KEY: Document = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A repeated request with the same key gets the first one's answer, for 24 h.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+}
+
+
+class _Shown(RouteContext):
+    include_in_schema = True
+
+
+def install(app: FastAPI) -> None:
+    """Makes `app.openapi()`, and so `/openapi.json`, give this document."""
+
+    def openapi() -> Document:
+        if app.openapi_schema is None:
+            app.openapi_schema = document(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def document(app: FastAPI, *, internal: bool = False) -> Document:
+    """The public document, or with `internal` the one of the routes for peer services (`/internal/…`)."""
+    routes = api_routes(app)
+    if internal:
+        routes = [_Shown(**vars(route)) for route in routes if str(route.path).startswith("/internal/")]
+    title = f"{app.title}, internal" if internal else app.title
+    made = get_openapi(title=title, version=app.version, routes=routes)
+    for route in routes:
+        if route.include_in_schema:
+            for method in route.methods or ():
+                _describe(made["paths"][route.path_format][method.lower()], route)
+    made["paths"] = {path: dict(sorted(item.items())) for path, item in made["paths"].items()}
+    _complete(made.setdefault("components", {}), made["paths"])
+    return made
+
+
+def api_routes(app: FastAPI) -> list[RouteContext]:
+    """The app's routes with the path, methods and dependencies that they have within it."""
+    return [route for route in iter_route_contexts(app.routes) if isinstance(route.original_route, APIRoute)]
+
+
+def dependencies(dependant: Dependant) -> Iterator[Any]:
+    """The functions that a route depends on, near and far."""
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from dependencies(dependency)
+
+
+def _describe(operation: Document, route: RouteContext) -> None:
+    operation["responses"].pop("422", None)
+    operation["responses"]["default"] = _ANSWER
+    if current_principal in dependencies(route.dependant):
+        operation["security"] = [{"accessToken": []}]
+    if isinstance(route.original_route, IdempotentRoute) and "POST" in (route.methods or ()):
+        operation.setdefault("parameters", []).append(_KEY)
+
+
+def _complete(components: Document, paths: Document) -> None:
+    schemas = components.get("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    components["schemas"] = dict(sorted({**schemas, "Problem": PROBLEM}.items()))
+    if any("security" in operation for item in paths.values() for operation in item.values()):
+        components["securitySchemes"] = {"accessToken": _TOKEN}
