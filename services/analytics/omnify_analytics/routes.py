@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from omnify_analytics.deps import AnalyticsAdmin, AnalyticsView, ServiceDep
-from omnify_analytics.orders.options import ImportOptions
 from omnify_analytics.queries import CohortsQuery, ImportsQuery, OverviewQuery
 from omnify_analytics.schemas import Cohorts, ImportAccepted, ImportPage, ImportStatus, Overview
 from omnify_analytics.uploads import received
@@ -25,7 +24,7 @@ _UPLOAD_FORM: Final[dict[str, Any]] = {
                     "additionalProperties": False,
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
-                        "options": ImportOptions.model_json_schema(ref_template="#/components/schemas/{model}"),
+                        "options": {"$ref": "#/components/schemas/ImportOptions"},
                     },
                 },
                 "encoding": {"options": {"contentType": "application/json"}},

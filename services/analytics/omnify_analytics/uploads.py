@@ -70,7 +70,9 @@ async def _options(part: UploadFile | str) -> ImportOptions:
         return ImportOptions.model_validate_json(text)
     except ValidationError as error:
         found: list[JsonValue] = [
-            _error(".".join(["options", *(str(part) for part in item["loc"])]), item["msg"])
+            _error(
+                ".".join(["options", *(str(part) for part in item["loc"])]), item["msg"].removeprefix("Value error, ")
+            )
             for item in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         first = found[0] if isinstance(found[0], dict) else {}

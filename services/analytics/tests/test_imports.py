@@ -227,6 +227,12 @@ def test_a_file_without_one_good_line_fails_and_may_be_sent_again(tenant: Any) -
         (ONE_ROW, PLAIN | {"currency": "EURO"}, "invalid-options", "options.currency"),
         (ONE_ROW, PLAIN | {"colour": "red"}, "invalid-options", "options.colour"),
         (ONE_ROW, PLAIN | {"columns": {"customer_id": "customer"}}, "invalid-options", "options.columns.ordered_at"),
+        (
+            ONE_ROW,
+            PLAIN | {"columns": PLAIN["columns"] | {"amount": {"$concat": ["a", "b"]}}},
+            "invalid-options",
+            "name or",
+        ),
         (ONE_ROW, "{", "invalid-options", "options"),
         (ONE_ROW, "[]", "invalid-options", "options"),
     ],

@@ -25,7 +25,7 @@ def wait_for(condition: Any, timeout: float = 30) -> Any:
 
 
 def test_an_import_killed_between_writes_goes_on_and_never_counts_half(new_analytics: Any, set_name: str) -> None:
-    service = new_analytics(facts_per_write=SLOW[set_name], lease="PT10S", recover_every="PT0.5S")
+    service = new_analytics(facts_per_write=SLOW[set_name], lease="PT8S", recover_every="PT0.5S")
     tenant = service.tenant()
     tenant.imported(b"customer,day,amount\n1,2020-01-01,7\n", OPTIONS)
     before = tenant.get("/overview")

@@ -1,13 +1,21 @@
 """How an order file is to be read."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from omnify_analytics.currencies import MINOR_UNITS
 from omnify_analytics.orders.dates import InvalidDateFormat, date_pattern
 
-ColumnRef = Annotated[StrictInt, Field(ge=0, lt=1000)] | Annotated[StrictStr, Field(min_length=1, max_length=200)]
+
+def _column(value: Any) -> Any:
+    index = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1000
+    if index or (isinstance(value, str) and 0 < len(value) <= 200):
+        return value
+    raise ValueError("must be a header's name or a zero-based index")
+
+
+ColumnRef = Annotated[int | str, BeforeValidator(_column)]
 
 
 class Columns(BaseModel):
