@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,8 +28,9 @@ _numbers = itertools.count(1)
 class Server(uvicorn.Server):
     """uvicorn inside the test's event loop; pytest keeps the signal handlers."""
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
 
     @classmethod
     async def serving(cls, app: Any, port: int) -> "tuple[Server, asyncio.Task[None]]":

@@ -1,6 +1,7 @@
 """Registering and proving an address, on real sidecars."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from statistics import median
@@ -10,8 +11,8 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from omnify_auth.records import Address
-from omnify_auth.schemas import RegisterIn
+from omnify_auth.records import Address, Organization
+from omnify_shared import clock
 from omnify_shared.ids import new_id
 
 OTHER_PASSWORD = "nine yellow lanterns hum"
@@ -107,40 +108,22 @@ async def users_heard_of(lab: Any, email: str) -> set[str]:
     return {user.user_id for user in users.values() if user.email == email}
 
 
-async def test_a_registration_that_crashed_is_taken_up_by_the_next_one(lab: Any) -> None:
-    """After each of the writes before the user's own."""
-    service = lab.auth.service
-    for crash_after in ("claim", "organization"):
-        form = lab.form()
-        name = await service.directory.name(form["email"])
-        claim = Address(user_id=new_id(), organization_id=new_id())
-        await service.store.addresses.create(name, value=claim)
-        if crash_after == "organization":
-            registration = service.registration
-            verification = _typed_by(registration, form, claim)
-            await registration._found(_organization_of(verification))
-        assert (await lab.login(form)).status_code == 401
-        await lab.registered(**form)
-        await lab.auth.post("verify-email", token=await lab.mailed_token(form["email"]))
-        user = (await lab.login(form)).json()["user"]
-        assert (user["user_id"], user["organization_id"]) == (claim.user_id, claim.organization_id)
-
-
-def _typed_by(registration: Any, form: dict[str, str], claim: Address) -> Any:
-    from omnify_auth.records import PasswordHash
-    from omnify_auth.service import registration as module
-
-    return module._typed(RegisterIn(**form), PasswordHash(encoded="", pepper=1), claim)
-
-
-def _organization_of(verification: Any) -> Any:
-    from omnify_auth.records import Organization
-
-    return Organization(
-        organization_id=verification.organization_id,
-        name="of the crashed one",
-        created_at=verification.created_at,
-    )
+@pytest.mark.parametrize("crash_after", ["claim", "organization"])
+async def test_a_registration_that_crashed_is_taken_up_by_the_next_one(lab: Any, crash_after: str) -> None:
+    """After each of the writes that come before the user's own."""
+    store, form = lab.auth.service.store, lab.form()
+    claim = Address(user_id=new_id(), organization_id=new_id())
+    await store.addresses.create(await lab.auth.service.directory.name(form["email"]), value=claim)
+    if crash_after == "organization":
+        left = Organization(organization_id=claim.organization_id, name="left over", created_at=clock.now())
+        await store.organizations.create(claim.organization_id, value=left)
+    assert (await lab.login(form)).status_code == 401
+    await lab.registered(**form)
+    await lab.auth.post("verify-email", token=await lab.mailed_token(form["email"]))
+    user = (await lab.login(form)).json()["user"]
+    assert (user["user_id"], user["organization_id"]) == (claim.user_id, claim.organization_id)
+    organization = await store.organizations.get(claim.organization_id)
+    assert organization.name == form["organization_name"]
 
 
 async def test_nobody_slips_a_password_into_anothers_account(lab: Any) -> None:
@@ -164,8 +147,8 @@ async def test_registering_a_verified_address_tells_its_owner_and_nobody_else(la
     user_id = (await lab.login(form)).json()["user"]["user_id"]
 
     async def notice(event: dict[str, Any]) -> bool:
-        repeated = event["type"] == "omnify.auth.registration.repeated.v1"
-        return repeated and event["data"]["user_id"] == user_id
+        repeated: bool = event["type"] == "omnify.auth.registration.repeated.v1"
+        return repeated and bool(event["data"]["user_id"] == user_id)
 
     assert await lab.probe.first(notice)
     headers = {"dapr-caller-app-id": "email"}
@@ -189,7 +172,7 @@ async def test_resend_answers_alike_and_mails_only_who_waits(lab: Any) -> None:
         if event["type"] != "omnify.auth.verification.requested.v1":
             return False
         mail = await lab.mint(event["data"]["verification_id"])
-        return mail.status_code == 200 and mail.json()["email"] == waiting["email"]
+        return bool(mail.status_code == 200 and mail.json()["email"] == waiting["email"])
 
     assert await lab.probe.first(asked)
 
@@ -256,8 +239,6 @@ async def test_broken_bodies_are_refused(lab: Any, body: bytes) -> None:
 
 
 async def test_a_broken_name_in_a_whole_form_is_refused(lab: Any) -> None:
-    import json
-
     body = json.dumps(lab.form(full_name="lone \ud800 surrogate")).encode()
     answer = await lab.auth.http.post("/api/auth/register", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
