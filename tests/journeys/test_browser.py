@@ -1,0 +1,72 @@
+"""What a person sees, in a real browser (Debian's Chromium): the mailbox, the mail's link, the API docs."""
+
+import re
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from omnify_local.journey import Marketer
+from omnify_shared.testing import Platform
+
+NewMarketer = Callable[..., Marketer]
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture
+async def page(tmp_path: Path) -> AsyncIterator[Page]:
+    """A page of a fresh profile; a script error or a breach of the pages' own security policy fails the test."""
+    chromium = shutil.which("chromium")
+    assert chromium, "the browser tests need Chromium: apt-get install chromium"
+    async with async_playwright() as tools:
+        context = await tools.chromium.launch_persistent_context(
+            tmp_path / "profile", executable_path=chromium, headless=True, args=list(OPTIONS)
+        )
+        page = context.pages[0]
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda line: complaints.append(line.text) if "Security Policy" in line.text else None)
+        yield page
+        await context.close()
+    assert complaints == []
+
+
+async def test_a_person_reads_the_mail_and_follows_its_link(
+    platform: Platform, page: Page, new_marketer: NewMarketer
+) -> None:
+    marketer = new_marketer()
+    marketer.register()
+    subject = platform.inbox.wait_for(marketer.email)[-1].subject
+    mail = platform.inbox.mails(marketer.email)[-1]
+
+    await page.goto(platform.mailbox.url)
+    await page.get_by_text(subject).first.wait_for()
+
+    link = re.search(r"https?://\S+/verify-email#token=\S+", mail.text)
+    assert link is not None
+    await page.goto(link.group().rstrip(".)"))
+    assert "token" not in page.url, "the page takes the token out of the address at once"
+    await page.get_by_role("button", name="Confirm email address").click()
+    await expect(page.locator("#page")).to_have_attribute("data-state", "verified")
+    marketer.log_in()
+
+    await page.goto("about:blank")
+    await page.goto(link.group().rstrip(".)"))
+    await page.get_by_role("button", name="Confirm email address").click()
+    await expect(page.locator("#page")).to_have_attribute("data-state", re.compile("invalid|expired"))
+
+
+async def test_the_api_docs_list_every_service(platform: Platform, page: Page) -> None:
+    await page.goto(f"{platform.url}/docs")
+    for path in ("/api/auth/register", "/api/analytics/overview"):
+        await page.get_by_text(path, exact=False).first.wait_for()
