@@ -80,4 +80,6 @@ lock: install ## Renew the requirement locks (UPGRADE=1 takes the newest version
 
 .PHONY: clean
 clean: ## Drop data, secrets and logs (.omnify/, .dapr/); the environment and the user's cache stay
+	@pid=$$(cat .omnify/up.pid 2>/dev/null); if [ -n "$$pid" ] && kill -0 "$$pid" 2>/dev/null; then \
+		echo "omnify: the platform runs (pid $$pid): stop it first" >&2; exit 1; fi
 	@rm -rf .omnify .dapr

@@ -1,5 +1,6 @@
 """`make up`: the whole platform on one component set, until it is told to stop."""
 
+import contextlib
 import json
 import os
 import signal
@@ -34,7 +35,12 @@ def up(set_name: str) -> None:
     """Run the platform in the foreground; returns after Ctrl-C or SIGTERM, raises LocalError when something failed."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
-    started, root = time.monotonic(), paths.repository()
+    with contextlib.suppress(_Stopped):
+        _run(paths.repository(), set_name)
+
+
+def _run(root: Path, set_name: str) -> None:
+    started = time.monotonic()
     secrets.ensure(root)
     run_file, apps = runfile.for_set(root, set_name), runfile.apps(root)
     programs = tools.dapr()
@@ -42,25 +48,30 @@ def up(set_name: str) -> None:
     backends.plan_control_plane(plan, root, installed=programs.installed)
     _check_ports(root, plan, apps)
     platform = Platform(root, run_file, apps, _environment(root))
+    _pid_path(root).write_text(str(os.getpid()))
     try:
-        for server in plan.own:
-            print(f"starting {server.name}", flush=True)
-            server.start()
-        print(f"starting {', '.join(app.app_id for app in apps)} and their sidecars", flush=True)
-        platform.start()
-        platform.wait_until_ready(_READY_TIMEOUT)
+        _start(plan, platform)
         report = _report(root, set_name, plan, platform)
         _write_report(root, report)
         print(_table(report, plan, time.monotonic() - started), flush=True)
         _watch(platform, plan)
-    except _Stopped:
-        print("stopping", flush=True)
     finally:
         _ignore_further_signals()
+        print("stopping", flush=True)
         _report_path(root).unlink(missing_ok=True)
         platform.stop()
         for server in reversed(plan.own):
             server.stop()
+        _pid_path(root).unlink(missing_ok=True)
+
+
+def _start(plan: backends.Plan, platform: Platform) -> None:
+    for server in plan.own:
+        print(f"starting {server.name}", flush=True)
+        server.start()
+    print(f"starting {', '.join(app.app_id for app in platform.apps)} and their sidecars", flush=True)
+    platform.start()
+    platform.wait_until_ready(_READY_TIMEOUT)
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -85,9 +96,9 @@ def _check_ports(root: Path, plan: backends.Plan, apps: Sequence[runfile.App]) -
 def _running(root: Path) -> int | None:
     """Pid of another run of this checkout, if it lives."""
     try:
-        pid = int(json.loads(_report_path(root).read_text())["pid"])
+        pid = int(_pid_path(root).read_text())
         os.kill(pid, 0)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return None
     return pid
 
@@ -99,6 +110,11 @@ def _watch(platform: Platform, plan: backends.Plan) -> None:
         for server in plan.own:
             if server.process is None or not server.process.running:
                 raise LocalError(f"{server.name} has ended; its log is {server.log}")
+
+
+def _pid_path(root: Path) -> Path:
+    """Holds our pid from the first start to the last stop; run.json is there only while everything is ready."""
+    return root / ".omnify" / "up.pid"
 
 
 def _report_path(root: Path) -> Path:
