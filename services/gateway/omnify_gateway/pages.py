@@ -9,13 +9,12 @@ from fastapi.responses import FileResponse
 _OWN = Path(str(files("omnify_gateway") / "static"))
 _SWAGGER = Path(fastapi_offline.__file__).parent / "static"
 
-_BASE_POLICY = (
+# Swagger UI sets innerHTML, which trusted types would refuse.
+_DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'self'"
 )
-_POLICY = _BASE_POLICY + "; require-trusted-types-for 'script'"
-# Swagger UI sets innerHTML, which trusted types would refuse.
-_DOCS_POLICY = _BASE_POLICY
+_POLICY = _DOCS_POLICY + "; require-trusted-types-for 'script'"
 
 ASSETS = {
     "site.css": _OWN / "site.css",
