@@ -55,7 +55,8 @@ class Kafka(Server):
 
     def _format(self, properties: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        command = [*self._jvm("-Xmx128m"), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+        chosen = [f"--cluster-id={cluster}", "-c", str(properties)]  # one word: an id may begin with a dash
+        command = [*self._jvm("-Xmx128m"), "kafka.tools.StorageTool", "format", *chosen]
         answer = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         if answer.returncode:
             raise LocalError(
