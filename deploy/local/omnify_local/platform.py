@@ -111,7 +111,8 @@ class Platform:
             with contextlib.suppress(psutil.Error):
                 process.terminate()
         psutil.wait_procs(services, timeout=_GRACE)
-        self._cli.terminate(20)
+        # Before all apps are up the CLI is deaf to signals; its group is killed then.
+        self._cli.terminate(6)
         self._cli = None
 
 

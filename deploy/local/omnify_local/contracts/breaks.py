@@ -102,9 +102,7 @@ def _operation(old: Side, new: Side) -> Iterator[str]:
 
 
 def _parameters(old: Side, new: Side) -> Iterator[str]:
-    before, after = (
-        {(one["in"], one["name"]): one for one in side.node.get("parameters", [])} for side in (old, new)
-    )
+    before, after = ({(one["in"], one["name"]): one for one in side.node.get("parameters", [])} for side in (old, new))
     for key, parameter in before.items():
         place = f"{key[0]} parameter {key[1]}"
         if key not in after:

@@ -20,7 +20,8 @@ def file_of(event_type: str) -> str:
 
 def data_schema(event: EventType) -> Schema:
     """What the producer puts into `data`; fields may be added later, so others are allowed."""
-    return _opened(event.model_json_schema(mode="serialization"))
+    opened: Schema = _opened(event.model_json_schema(mode="serialization"))
+    return opened
 
 
 def reader_schema(event: EventType) -> Schema:
@@ -64,9 +65,7 @@ def event_schema(event: EventType) -> Schema:
 def _opened(node: Any) -> Any:
     if isinstance(node, dict):
         return {
-            key: _opened(value)
-            for key, value in node.items()
-            if not (key == "additionalProperties" and value is False)
+            key: _opened(value) for key, value in node.items() if not (key == "additionalProperties" and value is False)
         }
     return [_opened(item) for item in node] if isinstance(node, list) else node
 

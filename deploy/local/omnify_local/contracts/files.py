@@ -11,6 +11,7 @@ from omnify_local.contracts.services import Service
 
 FOLDER = Path("docs") / "contracts"
 RELEASED = "released"
+README = "README.md"
 _MAX_DIFF = 60  # lines per file
 
 
@@ -32,10 +33,11 @@ def _json(document: Any) -> str:
 
 
 def stored(folder: Path) -> dict[str, str]:
-    """The files that lie in a contracts folder, the released ones left out."""
+    """The made files that lie in a contracts folder: neither the released ones nor the README."""
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in found}
-    return {name: path.read_text() for name, path in names.items() if not name.startswith(f"{RELEASED}/")}
+    made = {name: path for name, path in names.items() if not name.startswith(f"{RELEASED}/") and name != README}
+    return {name: path.read_text() for name, path in made.items()}
 
 
 def write(folder: Path, files: Mapping[str, str]) -> list[str]:

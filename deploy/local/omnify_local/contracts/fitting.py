@@ -1,6 +1,7 @@
 """Whether one JSON Schema takes everything that another one allows: the part of the question that our schemas ask.
 
 Structural, for the keywords that pydantic writes. What it does not know it reports, rather than letting it pass.
+A field that a schema does not name is taken as absent, though the schema may allow it: nobody sends what is not named.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 Node = Any
-_NOTES = frozenset({"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "$id"})
+_NOTES = frozenset(
+    {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "$id"}
+)
 _NOTES |= {"$schema", "$comment", "discriminator", "contentMediaType", "contentEncoding"}
 _KNOWN = {
     "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
@@ -94,9 +97,9 @@ class Fit:
         if any(option.node in ({}, True) for option in options):
             return []
         for value in narrow.alternatives():
-            tries = [self._one(option, value, where) for option in options]
+            tries: list[list[str]] = [self._one(option, value, where) for option in options]
             if all(tries):
-                found += min(tries, key=lambda errors: (_other_type(errors), len(errors)))
+                found.extend(min(tries, key=_distance))
         return found
 
     def _one(self, wide: Side, narrow: Side, where: str) -> list[str]:
@@ -121,7 +124,9 @@ class Fit:
     def _values(self, wide: Side, values: list[Any], where: str) -> list[str]:
         schema = dict(wide.node) | {"$defs": wide.root.get("$defs", {})}
         refused = [value for value in values if not Draft202012Validator(schema).is_valid(value)]
-        return [f"{where}: {', '.join(map(repr, refused))} is possible, not only {_words(wide.node)}"] if refused else []
+        return (
+            [f"{where}: {', '.join(map(repr, refused))} is possible, not only {_words(wide.node)}"] if refused else []
+        )
 
     def _objects(self, wide: Side, narrow: Side, where: str) -> list[str]:
         ours, theirs = wide.node.get("properties", {}), narrow.node.get("properties", {})
@@ -150,6 +155,8 @@ class Fit:
             return [f"{place}: is not taken"] if extra is False or self.lost_in_wide else []
         if isinstance(rest, dict):
             return self.misfits(wide.at(ours[name]), narrow.at(rest), place)
+        if name in narrow.node.get("required", []):
+            return self.misfits(wide.at(ours[name]), narrow.at({}), place)
         gone = self.lost_in_narrow and not (self.required and name in wide.node.get("required", []))
         return [f"{place}: is gone"] if gone else []
 
@@ -183,8 +190,8 @@ def _family(kind: str | None) -> str:
     return "number" if kind == "integer" else str(kind)
 
 
-def _other_type(errors: list[str]) -> bool:
-    return any(": type " in error for error in errors)
+def _distance(errors: list[str]) -> tuple[bool, int]:
+    return any(": type " in error for error in errors), len(errors)
 
 
 def _words(node: Node) -> str:

@@ -41,9 +41,7 @@ def _service(name: str) -> Service:
     events = importlib.import_module(f"{package}.events") if _has(package, "events") else None
     subscriptions = app.state.subscriptions
     handles = [subscription.reader for subscription in subscriptions.by_type.values()] if subscriptions else []
-    return Service(
-        name, app, tuple(getattr(events, "EVENTS", ())), tuple(getattr(events, "READS", ())), tuple(handles)
-    )
+    return Service(name, app, tuple(getattr(events, "EVENTS", ())), tuple(getattr(events, "READS", ())), tuple(handles))
 
 
 def _has(package: str, module: str) -> bool:
