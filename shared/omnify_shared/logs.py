@@ -13,7 +13,9 @@ import structlog
 from omnify_shared.context import current
 
 MASK = "***"
-_WORDS = r"password|passwd|pwd|passphrase|token|secret|authorization|cookie|api[_-]?key|private[_-]?key|pepper|credential"
+_WORDS = (
+    r"password|passwd|pwd|passphrase|token|secret|authorization|cookie|api[_-]?key|private[_-]?key|pepper|credential"
+)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_NAME = re.compile(rf"(^|[_.-])({_WORDS})s?($|[_.-])", re.IGNORECASE)
 _SECRET_TEXT = (
@@ -52,7 +54,11 @@ def configure(app_id: str, level: str) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = name != "uvicorn.access"
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,

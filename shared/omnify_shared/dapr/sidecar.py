@@ -1,47 +1,43 @@
 """The connection to this process's sidecar: made off the hot path, watched, never blocking the event loop."""
 
 import asyncio
-import os
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 import aiohttp
 import structlog
-from dapr.aio.clients.grpc.client import DaprGrpcClientAsync
 from dapr.clients.exceptions import DaprGrpcError
-from dapr.clients.health import DaprHealth
-from dapr.conf import settings as sdk_settings
 from grpc import RpcError
 
+from omnify_shared.dapr.client import SidecarClient
 from omnify_shared.dapr.errors import SidecarError, SidecarUnavailable
 from omnify_shared.settings import Settings
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-CALL_TIMEOUT = 5.0  # seconds
 WATCH_INTERVAL = 1.0  # seconds while the sidecar is up
+CONNECT_TIMEOUT = 2.0  # seconds
 SEEK_INTERVAL = 0.1  # seconds while it is not
-MAX_MESSAGE = 16 * 1024 * 1024  # bytes; the sidecar's own limit is the lower one
 
 
 class Sidecar:
     """The sidecar's gRPC client (Dapr SDK) and the pooled HTTP session for service invocation.
 
-    The SDK waits for the sidecar, blocking, in its constructor; `watch` therefore asks the sidecar's health first and
-    builds the client only once that answered. Until then every call raises `SidecarUnavailable` at once.
+    `watch` asks the sidecar's health and makes the client once that answered; until then every call raises
+    `SidecarUnavailable` at once.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client: DaprGrpcClientAsync | None = None
+        self._client: SidecarClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self.base_url = f"http://127.0.0.1:{settings.dapr_http_port}"
         self.ready = asyncio.Event()
         self.healthy = False
 
     @property
-    def client(self) -> DaprGrpcClientAsync:
+    def client(self) -> SidecarClient:
         """The SDK's client. Raises SidecarUnavailable before the first contact."""
         if self._client is None:
             raise SidecarUnavailable("the sidecar is not up yet")
@@ -70,11 +66,9 @@ class Sidecar:
     async def watch(self) -> None:
         """Runs for the life of the process: connects when the sidecar appears, and keeps `healthy` true to fact."""
         while True:
-            healthy = await self._is_up()
+            healthy = await self._is_up() and await self._is_connected()
             if healthy != self.healthy:
                 log.info("sidecar is up" if healthy else "sidecar is down")
-            if healthy and self._client is None:
-                self._client = self._connect()
             self.healthy = healthy
             if healthy:
                 self.ready.set()
@@ -88,6 +82,11 @@ class Sidecar:
         except TimeoutError as error:
             raise SidecarUnavailable("the sidecar is not up yet") from error
 
+    async def _is_connected(self) -> bool:
+        if self._client is None:
+            self._client = SidecarClient(self._settings.dapr_grpc_port, self.token_header)
+        return await self._client.connected(CONNECT_TIMEOUT)
+
     async def _is_up(self) -> bool:
         try:
             url = f"{self.base_url}/v1.0/healthz/outbound"
@@ -95,15 +94,6 @@ class Sidecar:
                 return answer.status < 300
         except (aiohttp.ClientError, TimeoutError):
             return False
-
-    def _connect(self) -> DaprGrpcClientAsync:
-        token = self._settings.dapr_api_token
-        sdk_settings.DAPR_API_TOKEN = token.get_secret_value() if token else None
-        sdk_settings.DAPR_API_TIMEOUT_SECONDS = CALL_TIMEOUT
-        sdk_settings.DAPR_GRPC_MAX_INBOUND_MESSAGE_SIZE_BYTES = MAX_MESSAGE
-        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-        with _health_already_checked():
-            return DaprGrpcClientAsync(f"127.0.0.1:{self._settings.dapr_grpc_port}")
 
     async def call(self, work: Awaitable[T]) -> T:
         """Awaits an SDK call and turns its errors into ours.
@@ -122,17 +112,6 @@ class Sidecar:
             await self._client.close()
         if self._session is not None:
             await self._session.close()
-
-
-class _health_already_checked:
-    """Skips the SDK's blocking wait, which `watch` has just done without blocking."""
-
-    def __enter__(self) -> None:
-        self._wait = DaprHealth.wait_for_sidecar
-        DaprHealth.wait_for_sidecar = staticmethod(lambda: None)
-
-    def __exit__(self, *_: object) -> None:
-        DaprHealth.wait_for_sidecar = staticmethod(self._wait)
 
 
 def translate(error: Any) -> SidecarError:

@@ -16,8 +16,9 @@ import structlog
 from pydantic_core import from_json, to_json
 
 from omnify_shared import clock
+from omnify_shared.dapr.client import CALL_TIMEOUT
 from omnify_shared.dapr.errors import SidecarError, SidecarUnavailable, Stale, StateConflict
-from omnify_shared.dapr.sidecar import CALL_TIMEOUT, Sidecar
+from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.envelope import Wire, pending, without
 from omnify_shared.events.journal import Journal, head_key, read_journal, segment_key
 from omnify_shared.events.model import topic_of

@@ -1,0 +1,65 @@
+"""The Dapr SDK's asynchronous gRPC client, fit for a server: it neither blocks at birth nor waits without end.
+
+The SDK's constructor waits for the sidecar with blocking calls, its calls have no deadline, its channel may back off
+for two minutes after a restart of the sidecar, and its interceptors cost a task per call each. This subclass makes the
+channel itself and gives each call its deadline and token directly. It stands on names of the pinned SDK (1.18.3) that
+are not public; `tests/conformance` fails when they change.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import grpc.aio
+from dapr.aio.clients.grpc.client import DaprGrpcClientAsync
+from dapr.clients.grpc._channel import resolve_grpc_endpoint, silence_grpc_aio_poller_noise
+from dapr.clients.retry import RetryPolicy
+from dapr.proto import api_service_v1
+
+CALL_TIMEOUT = 5.0  # seconds
+MAX_MESSAGE = 16 * 1024 * 1024  # bytes; the sidecar's own limit is the lower one
+_CHANNEL = (
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.enable_retries", 0),
+)
+
+
+class _Stub:
+    """The generated stub, with a deadline and the sidecar's token on every call."""
+
+    def __init__(self, channel: grpc.aio.Channel, metadata: Mapping[str, str]) -> None:
+        self._stub = api_service_v1.DaprStub(channel)
+        self._metadata = tuple(metadata.items())
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._stub, name)
+
+        def call(request: Any, metadata: Any = None, timeout: float = CALL_TIMEOUT) -> Any:
+            return method(request, metadata=(*self._metadata, *(metadata or ())), timeout=timeout)
+
+        setattr(self, name, call)
+        return call
+
+
+class SidecarClient(DaprGrpcClientAsync):  # type: ignore[misc]  # the SDK is not typed
+    """A client of the sidecar that listens on loopback at `port`; `metadata` goes with every call."""
+
+    def __init__(self, port: int, metadata: Mapping[str, str]) -> None:
+        silence_grpc_aio_poller_noise()
+        address = f"127.0.0.1:{port}"
+        self.retry_policy = RetryPolicy()
+        self._uri = resolve_grpc_endpoint(address)
+        self._channel = grpc.aio.insecure_channel(address, options=_CHANNEL)
+        self._stub = _Stub(self._channel, metadata)
+
+    async def connected(self, seconds: float) -> bool:
+        """Whether the channel is connected, waiting up to `seconds` for it."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._channel.channel_ready()
+        except TimeoutError:
+            return False
+        return True
