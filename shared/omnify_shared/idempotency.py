@@ -2,7 +2,8 @@
 
 Opt in with `APIRouter(route_class=IdempotentRoute)`. A repeated request with the same key gets the first one's answer
 for 24 h; the same key with another body is refused (422), and one whose first request still runs too (409). Answers of
-500 and above, and those that ask to come later, are not kept: such a request may be tried again. Never use it on a route that answers with secrets.
+500 and above, and those that ask to come later, are not kept: such a request may be tried again. Never use it on a
+route that answers with secrets.
 """
 
 import base64
@@ -108,7 +109,9 @@ def _take_over(fresh: _Attempt) -> Callable[[_Attempt, Emit], _Attempt]:
 
 def _answer(kept: _Attempt) -> Response:
     body = base64.b64decode(kept.body)
-    return Response(body, kept.code, headers=kept.headers | {"Idempotency-Replayed": "true"}, media_type=kept.media_type)
+    return Response(
+        body, kept.code, headers=kept.headers | {"Idempotency-Replayed": "true"}, media_type=kept.media_type
+    )
 
 
 class IdempotentRoute(APIRoute):

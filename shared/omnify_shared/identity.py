@@ -244,10 +244,14 @@ def allowed(permission: str) -> Callable[[Principal], Awaitable[Principal]]:
 
 
 def require_caller(*app_ids: str) -> Callable[[Request], Awaitable[None]]:
-    """Dependency of an internal route: only these apps. Their sidecar names them; mTLS makes that name trustworthy."""
+    """Dependency of an internal route: only these apps. Their sidecar names them; mTLS makes that name trustworthy.
+
+    The sidecar adds its name beside one that the caller sent itself, in no fixed order: two names are a forgery.
+    """
 
     async def check(request: Request) -> None:
-        if request.headers.get("dapr-caller-app-id") not in app_ids:
+        named = request.headers.getlist("dapr-caller-app-id")
+        if len(named) != 1 or named[0] not in app_ids:
             raise Forbidden(f"only {', '.join(app_ids)} may call this")
 
     check.callers = app_ids  # type: ignore[attr-defined]

@@ -161,7 +161,8 @@ async def _on_validation_error(_: Request, error: Exception) -> Response:
     errors: list[JsonValue] = [_field_error(item) for item in found[:MAX_ERRORS]]
     detail = "; ".join(f"{item['field']}: {item['reason']}" for item in errors[:3] if isinstance(item, dict))
     more: dict[str, JsonValue] = {"more_errors": len(found) - MAX_ERRORS} if len(found) > MAX_ERRORS else {}
-    return problem_response(Unprocessable(detail or "the payload is not valid", errors=errors, **more))
+    extensions: dict[str, JsonValue] = {"errors": errors, **more}
+    return problem_response(Unprocessable(detail or "the payload is not valid", headers=None, **extensions))
 
 
 def _field_error(item: Any) -> dict[str, JsonValue]:

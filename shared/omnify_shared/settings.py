@@ -16,9 +16,7 @@ class Settings(BaseSettings):
     anyone who reaches a port could forge events or call the sidecar.
     """
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
     app_id: ClassVar[str]
     public: ClassVar[bool] = False

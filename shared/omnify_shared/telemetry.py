@@ -28,6 +28,7 @@ class Telemetry:
     def __init__(self, app_id: str) -> None:
         self._resource = Resource.create({"service.name": app_id, "service.namespace": "omnify"})
         self._registry = CollectorRegistry()
+        self._exporters: list[Any] = []
         self.exporting = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
         self._meters = self._meter_provider()
         self._tracers = self._tracer_provider() if self.exporting else None
@@ -48,7 +49,8 @@ class Telemetry:
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
             from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-            readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+            self._exporters.append(OTLPMetricExporter())
+            readers.append(PeriodicExportingMetricReader(self._exporters[-1]))
         return MeterProvider(metric_readers=readers, resource=self._resource, shutdown_on_exit=False)
 
     def _tracer_provider(self) -> Any:
@@ -57,7 +59,8 @@ class Telemetry:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         provider = TracerProvider(resource=self._resource, shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._exporters.append(OTLPSpanExporter())
+        provider.add_span_processor(BatchSpanProcessor(self._exporters[-1]))
         return provider
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -91,3 +94,6 @@ class Telemetry:
         deadline = time.monotonic() + CLOSE_TIMEOUT
         for end in ends:
             end.join(max(0.0, deadline - time.monotonic()))
+        if any(end.is_alive() for end in ends):
+            for exporter in self._exporters:
+                exporter.shutdown()

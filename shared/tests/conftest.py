@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import httpx2 as httpx
 import pytest
-from support.lab import LAB, Lab, LabSettings, create_app, lab_on, serving
-from support.tokens import Signer
 
 from omnify_local.ports import free_port
 from omnify_shared.testing import Home
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
+from support.lab import LAB, Lab, LabSettings, create_app, lab_on, serving
+from support.tokens import Signer
 
 
 @pytest.fixture(scope="session")

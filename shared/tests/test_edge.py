@@ -7,9 +7,9 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from pydantic import SecretStr
-from support.lab import Lab, LabSettings, PublicLabSettings, create_app, serving
 
 from omnify_local.ports import free_port
+from support.lab import Lab, LabSettings, PublicLabSettings, create_app, serving
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 MALFORMED = [
@@ -82,9 +82,7 @@ async def test_the_sidecar_and_the_probes_get_in(guarded: httpx.AsyncClient) -> 
 
 
 async def test_a_public_app_guards_only_its_inner_paths() -> None:
-    settings = PublicLabSettings(
-        environment="test", app_api_token=SecretStr("app-token"), dapr_http_port=free_port()
-    )
+    settings = PublicLabSettings(environment="test", app_api_token=SecretStr("app-token"), dapr_http_port=free_port())
     async with serving(create_app(settings), free_port()) as client:
         assert (await client.get("/ids")).status_code == 200
         inner = ["/metrics", "/dapr/subscribe", "/events/auth-events", "/dead-letters", "/internal/mail"]

@@ -4,10 +4,10 @@ import asyncio
 import time
 
 import httpx2 as httpx
-from support.lab import Lab, create_app, serving, settings_beside, until_ready
 
 from omnify_local.ports import free_port
 from omnify_shared.testing import Home, Sidecar
+from support.lab import Lab, create_app, serving, settings_beside, until_ready
 
 
 async def test_without_a_sidecar_the_app_lives_and_is_not_ready(alone: httpx.AsyncClient) -> None:

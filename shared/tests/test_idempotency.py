@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from support.lab import Lab
-from support.tokens import Signer, bearer
 
 from omnify_shared import idempotency
 from omnify_shared.ids import new_id
+from support.lab import Lab
+from support.tokens import Signer, bearer
 
 
 async def make(lab: Lab, key: str | None, name: str = "a", **headers: str) -> httpx.Response:

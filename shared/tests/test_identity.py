@@ -13,8 +13,6 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from support.lab import Lab
-from support.tokens import Signer, bearer
 
 from omnify_shared import identity
 from omnify_shared.dapr.errors import PeerUnavailable, SidecarError
@@ -22,6 +20,8 @@ from omnify_shared.identity import Identity
 from omnify_shared.permissions import ROLES
 from omnify_shared.problems import Unauthorized
 from omnify_shared.testing.plugin import NewSidecar
+from support.lab import Lab
+from support.tokens import Signer, bearer
 
 
 class NothingRevoked:
@@ -95,7 +95,10 @@ def attacks(signer: Signer) -> dict[str, str]:
         "hs256 with the jwk": hmac_with_the_public_key(good, json.dumps(signer.document()["keys"][0]).encode()),
         "rs256": jwt.encode(parts(good)[1], rsa_key, algorithm="RS256", headers=parts(good)[0] | {"alg": "RS256"}),
         "es384": jwt.encode(
-            parts(good)[1], ec.generate_private_key(ec.SECP384R1()), algorithm="ES384", headers={"typ": "at+jwt", "kid": "k1"}
+            parts(good)[1],
+            ec.generate_private_key(ec.SECP384R1()),
+            algorithm="ES384",
+            headers={"typ": "at+jwt", "kid": "k1"},
         ),
         "its own key": with_its_own_key(good),
         "other claims": with_other_claims(good),
@@ -144,7 +147,9 @@ def attacks(signer: Signer) -> dict[str, str]:
         "kid number": segment({"typ": "at+jwt", "alg": "ES256", "kid": 1}) + "." + segment({}) + ".AAAA",
         "kid missing": segment({"typ": "at+jwt", "alg": "ES256"}) + "." + segment({}) + ".AAAA",
         "kid path": unsigned(good, kid="../../etc/passwd"),
-        "jwe": ".".join([segment({"typ": "at+jwt", "alg": "dir", "enc": "A256GCM", "kid": "k1"}), "", "AA", "AA", "AA"]),
+        "jwe": ".".join(
+            [segment({"typ": "at+jwt", "alg": "dir", "enc": "A256GCM", "kid": "k1"}), "", "AA", "AA", "AA"]
+        ),
     } | {f"without {name}": signer.token(without=(name,)) for name in identity.REQUIRED}
 
 
@@ -263,9 +268,7 @@ async def test_known_keys_last_while_auth_is_away(fresh: Signer, monkeypatch: py
     assert (await checks.verify(fresh.token())).user_id == "user-1"
 
 
-async def test_without_any_key_the_caller_is_told_to_come_back(
-    fresh: Signer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_any_key_the_caller_is_told_to_come_back(fresh: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Flaky(fresh)
     source.away = True
     checks = Identity(source, NothingRevoked())  # type: ignore[arg-type]
@@ -301,9 +304,7 @@ async def test_a_remembered_token_expires(checks: Identity, fresh: Signer, monke
         await checks.verify(token)
 
 
-async def test_what_is_remembered_is_bounded(
-    checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_remembered_is_bounded(checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "CACHED_TOKENS", 10)
     for _ in range(30):
         await checks.verify(fresh.token())
@@ -328,5 +329,6 @@ async def test_an_internal_route_is_for_its_callers(lab: Lab, new_sidecar: NewSi
         sidecar = await asyncio.to_thread(new_sidecar, lab.sidecar.home, app_id)
         async with httpx.AsyncClient(base_url=sidecar.url, headers=sidecar.headers | {"dapr-app-id": "lab"}) as peer:
             assert (await peer.get("/internal/mail")).status_code == status
-            forged = [(name, "email"), (name, "analytics"), (name, "email")]
-            assert (await peer.get("/internal/mail", headers=forged)).status_code == status, "a caller can't rename itself"
+            for _ in range(10):
+                forged = await peer.get("/internal/mail", headers={name: "email"})
+                assert forged.status_code == 403, "a caller can't name itself: the order of two names is not fixed"

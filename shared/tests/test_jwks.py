@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from support.lab import LAB, Lab, lab_on, serving
-from support.tokens import Signer, bearer
 
 from omnify_local.ports import free_port
 from omnify_shared import identity
 from omnify_shared.testing import Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
+from support.lab import LAB, Lab, lab_on, serving
+from support.tokens import Signer, bearer
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """The table of roles and permissions."""
 
+from itertools import pairwise
+
 import pytest
 
 from omnify_shared.permissions import PERMISSIONS, ROLES, permissions_of
@@ -13,7 +15,7 @@ def test_there_are_31_permissions_of_the_form_resource_action() -> None:
 def test_each_role_has_what_the_lower_one_has() -> None:
     order = ["viewer", "member", "manager", "admin", "owner"]
     assert set(ROLES) == set(order)
-    for lower, higher in zip(order, order[1:], strict=False):
+    for lower, higher in pairwise(order):
         assert ROLES[lower] < ROLES[higher]
     assert ROLES["owner"] == PERMISSIONS
     assert {len(ROLES[role]) for role in order} == {5, 8, 14, 27, 31}

@@ -125,7 +125,14 @@ def _no_constants(name: str) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "", "application/json; charset=utf-16", "application/x-www-form-urlencoded", "multipart/form-data", "/"],
+    [
+        "text/plain",
+        "",
+        "application/json; charset=utf-16",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "/",
+    ],
 )
 async def test_a_wrong_content_type_is_never_a_defect(alone: httpx.AsyncClient, content_type: str) -> None:
     answer = await alone.post("/echo", content=b'{"name": "a"}', headers={"content-type": content_type})

@@ -4,12 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from support.lab import Lab
 
 from omnify_shared.dapr.errors import Contended
 from omnify_shared.ids import new_id
 from omnify_shared.problems import TooManyRequests
 from omnify_shared.ratelimits import RateLimits
+from support.lab import Lab
 
 MINUTE = timedelta(minutes=1)
 

@@ -3,13 +3,12 @@
 import asyncio
 import time
 
-from support.lab import Lab, create_app, serving, settings_beside, until_ready
-from support.tokens import Signer, bearer
-
 from omnify_local.ports import free_port
 from omnify_shared.ids import new_id
 from omnify_shared.platform import Platform
 from omnify_shared.testing import Sidecar
+from support.lab import Lab, create_app, serving, settings_beside, until_ready
+from support.tokens import Signer, bearer
 
 
 async def test_another_replica_refuses_the_session_within_seconds(lab: Lab, signer: Signer) -> None:

@@ -1,12 +1,12 @@
 """Secrets through a real sidecar: own ones, denied ones, and no placeholder in production."""
 
 import pytest
-from support.lab import SECRET, Lab
 
 from omnify_shared import secrets
 from omnify_shared.dapr.errors import MissingSecret, SidecarError, SidecarUnavailable
 from omnify_shared.secrets import Secrets
 from omnify_shared.settings import Environment
+from support.lab import SECRET, Lab
 
 
 def of(lab: Lab, environment: Environment) -> Secrets:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from support.lab import LabSettings
 
 from omnify_shared.settings import Settings
+from support.lab import LabSettings
 
 TOKENS = {"DAPR_API_TOKEN": "sidecar-token", "APP_API_TOKEN": "app-token"}
 

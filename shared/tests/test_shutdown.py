@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from support.lab import LAB
 
 from omnify_local.paths import repository
 from omnify_local.ports import free_port
@@ -18,6 +17,7 @@ from omnify_local.processes import Process
 from omnify_shared.testing import Home, Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
+from support.lab import LAB
 
 
 class Replica:

@@ -1,14 +1,16 @@
 """Metrics on /metrics, and traces over OTLP when an endpoint is set."""
 
+import asyncio
+import threading
 import time
 
 import httpx2 as httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support.lab import Lab, LabSettings, create_app, serving
-from support.otlp import Receiver, attributes
 
 from omnify_local.ports import free_port
+from support.lab import Lab, LabSettings, create_app, serving
+from support.otlp import Receiver, attributes
 
 TRACE_ID, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -17,7 +19,11 @@ async def samples(client: httpx.AsyncClient) -> dict[tuple[str, str, str], float
     answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {
-        (sample.name, sample.labels.get("http_route", ""), sample.labels.get("http_response_status_code", "")): sample.value
+        (
+            sample.name,
+            sample.labels.get("http_route", ""),
+            sample.labels.get("http_response_status_code", ""),
+        ): sample.value
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
@@ -73,6 +79,8 @@ async def test_a_dead_receiver_does_not_hold_the_shutdown(monkeypatch: pytest.Mo
         assert (await client.get("/ids")).status_code == 200
         started = time.perf_counter()
     assert time.perf_counter() - started < 5
+    await asyncio.sleep(0.5)
+    assert not [thread for thread in threading.enumerate() if "shutdown" in thread.name], "nothing tries on"
 
 
 async def test_without_an_endpoint_nothing_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -177,8 +177,15 @@ async def build(platform: Platform) -> AsyncIterator[Bench]:
 
 def create_app(settings: Settings | None = None, **options: Any) -> FastAPI:
     """The app; `options` go to the factory."""
-    options = {"body_limits": {"/big": 4_000_000}, "revocations": True} | options
-    return service_app(settings or LabSettings(), title="Lab", build=build, routers=[router, creating], **options)
+    return service_app(
+        settings or LabSettings(),
+        title="Lab",
+        build=build,
+        routers=[router, creating],
+        body_limits={"/big": 4_000_000},
+        revocations=True,
+        **options,
+    )
 
 
 def settings_beside(sidecar: Sidecar, cls: type[Settings] = LabSettings, **values: Any) -> Settings:
@@ -196,8 +203,9 @@ def settings_beside(sidecar: Sidecar, cls: type[Settings] = LabSettings, **value
 class Server(uvicorn.Server):
     """uvicorn within the test's event loop; pytest keeps the signal handlers."""
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 @asynccontextmanager

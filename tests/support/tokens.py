@@ -32,9 +32,7 @@ class Signer:
         """The JWK Set as auth publishes it."""
         jwks = [ECAlgorithm.to_jwk(key.public_key(), as_dict=True) for key in self.keys.values()]
         return {
-            "keys": [
-                jwk | {"kid": kid, "alg": "ES256", "use": "sig"} for kid, jwk in zip(self.keys, jwks, strict=True)
-            ]
+            "keys": [jwk | {"kid": kid, "alg": "ES256", "use": "sig"} for kid, jwk in zip(self.keys, jwks, strict=True)]
         }
 
     async def source(self) -> dict[str, Any]:

@@ -99,7 +99,8 @@ class Fit:
         for value in narrow.alternatives():
             tries: list[list[str]] = [self._one(option, value, where) for option in options]
             if all(tries):
-                found.extend(min(tries, key=_distance))
+                tries.sort(key=_distance)
+                found += tries[0]
         return found
 
     def _one(self, wide: Side, narrow: Side, where: str) -> list[str]:
