@@ -54,11 +54,12 @@ test: install data ## Everything that proves the project, on both component sets
 	@$(PYTEST)
 
 .PHONY: check
-check: install ## Lint, format, types, architecture, locks
+check: install ## Lint, format, types, architecture, contracts, locks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory types
 	@$(PYTEST) -q tests/architecture
+	@$(BIN)/python -m omnify_local.contracts --check
 	@$(RUN) check-locks
 
 .PHONY: types
