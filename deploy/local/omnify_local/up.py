@@ -66,9 +66,11 @@ def _run(root: Path, set_name: str) -> None:
 
 
 def _start(plan: backends.Plan, platform: Platform) -> None:
+    print(f"starting {', '.join(server.name for server in plan.own)}", flush=True)
     for server in plan.own:
-        print(f"starting {server.name}", flush=True)
-        server.start()
+        server.launch()
+    for server in plan.own:
+        server.wait()
     print(f"starting {', '.join(app.app_id for app in platform.apps)} and their sidecars", flush=True)
     platform.start()
     platform.wait_until_ready(_READY_TIMEOUT)

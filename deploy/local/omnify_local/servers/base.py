@@ -22,9 +22,18 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it answers; LocalError with the reason otherwise."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start without waiting."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.prepare()
         self.process = Process(self.name, self.command(), log=self.log, cwd=self.folder, env=self.environment())
+
+    def wait(self) -> None:
+        """Wait until it answers; it is killed when it does not in time."""
+        assert self.process is not None  # noqa: S101 - launched
         try:
             self.process.wait_until(self.ready, timeout=self.start_timeout)
         except BaseException:
