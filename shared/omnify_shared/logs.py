@@ -24,6 +24,7 @@ _SECRET_TEXT = (
     (re.compile(r"(://[^/\s:@]*:)[^@\s/]+@"), rf"\1{MASK}@"),
     (re.compile(rf"((?:{_WORDS})s?[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&)}}\]]+", re.IGNORECASE), rf"\1{MASK}"),
 )
+_NEEDED = re.compile(r"[\s=:]|eyJ")  # each of the above has one of these; ids, routes and methods have none
 _OURS = frozenset({"_record", "_from_structlog", "level", "timestamp", "app"})
 Event = MutableMapping[str, Any]
 
@@ -108,6 +109,8 @@ def _is_sensitive(name: str) -> bool:
 
 def hide(text: str) -> str:
     """`text` with what looks like a secret masked."""
+    if _NEEDED.search(text) is None:
+        return text
     for pattern, replacement in _SECRET_TEXT:
         text = pattern.sub(replacement, text)
     return text

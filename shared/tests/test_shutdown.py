@@ -16,7 +16,7 @@ from omnify_local.ports import free_port
 from omnify_local.processes import Process
 from omnify_shared.testing import Home, Sidecar
 from omnify_shared.testing.backing import Backing
-from omnify_shared.testing.plugin import make_home
+from omnify_shared.testing.plugin import NewSidecar, make_home
 from support.lab import LAB
 
 
@@ -111,3 +111,38 @@ async def test_a_loop_of_requests_over_a_stop_loses_none(replica: Replica, clien
     print(outcomes)
     assert set(outcomes) <= {"answered", "not reached"}
     assert outcomes["answered"] == replica.begun() > 200
+
+
+async def test_a_replica_that_leaves_costs_no_caller_a_request(
+    replica: Replica, backing: Backing, new_sidecar: NewSidecar
+) -> None:
+    """The order of a rolling restart: the sidecar leaves the name resolution and drains, then its app stops."""
+    home = replica.sidecar.home
+    other = await asyncio.to_thread(Replica, home)
+    peer = await asyncio.to_thread(new_sidecar, home, "email")
+    outcomes: Counter[str] = Counter()
+    stop = asyncio.Event()
+
+    async def caller(client: httpx.AsyncClient) -> None:
+        while not stop.is_set():
+            answer = await client.get("/slow", params={"seconds": 0.02})
+            outcomes["answered" if answer.text == '"done"' else f"{answer.status_code} {answer.text[:200]}"] += 1
+
+    headers = peer.headers | {"dapr-app-id": "lab"}
+    try:
+        async with httpx.AsyncClient(base_url=peer.url, headers=headers, timeout=15) as client:
+            callers = [asyncio.create_task(caller(client)) for _ in range(8)]
+            await asyncio.sleep(1)
+            both = (replica.begun(), other.begun())
+            await asyncio.to_thread(other.sidecar.terminate)
+            other.process.signal(signal.SIGTERM)
+            await other.ended()
+            await asyncio.sleep(0.5)
+            stop.set()
+            await asyncio.gather(*callers)
+    finally:
+        other.stop()
+    print(outcomes, both)
+    assert min(both) > 10, "both replicas were called"
+    assert set(outcomes) == {"answered"}
+    assert outcomes["answered"] == replica.begun() + other.begun()
