@@ -4,13 +4,13 @@ import asyncio
 import time
 
 import pytest
-from support.lab import Lab, LabSettings
 
 from omnify_local.ports import free_port
 from omnify_shared import context
 from omnify_shared.dapr.errors import PeerTimeout, PeerUnavailable
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.invocation import Invoker
+from support.lab import Lab, LabSettings
 
 
 async def test_any_status_of_the_peer_is_its_answer(lab: Lab) -> None:
