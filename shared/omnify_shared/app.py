@@ -47,6 +47,8 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
     app.state.service = None
     problems.install(app)
     openapi.install(app)
+    for router in routers:
+        app.include_router(router)
     health.mount(app, settings.app_id, platform, telemetry)
     if revocations:
         subscriptions = subscriptions or Subscriptions(settings.app_id)
@@ -56,8 +58,6 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
         inbox = Inbox(platform.state)
         letters = DeadLetters(platform.state, inbox)
         event_routes.mount(app, subscriptions, Dispatcher(subscriptions, inbox), letters)
-    for router in routers:
-        app.include_router(router)
     app.add_middleware(Edge, settings=settings, telemetry=telemetry, limits=body_limits or {})
     return app
 

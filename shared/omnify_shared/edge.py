@@ -7,18 +7,17 @@ import hmac
 import time
 from collections.abc import Mapping
 
-import structlog
 from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
 from omnify_shared.ids import new_id
+from omnify_shared.logs import AccessLog
 from omnify_shared.problems import BodyTooLong, PayloadTooLarge, Problem, Unauthorized, crash_response, problem_response
 from omnify_shared.settings import Settings
 from omnify_shared.telemetry import Telemetry
 
-log = structlog.get_logger("omnify.access")
 OPEN_PATHS = ("/health", "/health/live", "/health/ready")
 GUARDED_WHEN_PUBLIC = ("/metrics", "/dapr/", "/events/", "/dead-letters", "/internal/")
 QUIET = (*OPEN_PATHS, "/metrics")
@@ -40,6 +39,7 @@ class Edge:
         self._limit = settings.max_body_bytes
         self._limits = sorted(limits.items(), key=lambda item: -len(item[0]))
         self._telemetry = telemetry
+        self._access = AccessLog(settings.app_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -109,7 +109,7 @@ class Edge:
         route = _route(scope)
         self._telemetry.request(scope["method"], route, status, seconds)
         if scope["path"] not in QUIET:
-            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 2))
+            self._access.line(scope["method"], route, status, round(seconds * 1000, 2))
 
 
 class _Answer:

@@ -35,6 +35,24 @@ _NO_STORE = {"Cache-Control": "no-store"}
 _JWKS_HEADERS = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE.total_seconds():.0f}"}
 
 
+# Routes are tried in their order; this one is asked most.
+@public.get("/me", response_model=MeOut)
+async def me(principal: CurrentPrincipal, service: ServiceDep) -> Response:
+    """The signed-in user."""
+    user = await service.directory.member(principal.user_id)
+    body = MeOut(
+        user_id=user.user_id,
+        email=user.email,
+        full_name=user.full_name,
+        organization_id=principal.organization_id,
+        roles=roles_in(user, principal.organization_id),
+        permissions=tuple(sorted(principal.permissions)),
+        session_id=principal.session_id,
+        created_at=user.created_at,
+    )
+    return Response(body.model_dump_json(), media_type="application/json", headers=_NO_STORE)
+
+
 @public.post("/register", status_code=status.HTTP_202_ACCEPTED)
 async def register(form: RegisterIn, service: ServiceDep) -> AcceptedOut:
     """Registers a user with an organisation. The answer does not tell whether the address is known."""
@@ -74,23 +92,6 @@ async def refresh(form: RefreshIn, service: ServiceDep, response: Response) -> T
 async def logout(principal: CurrentPrincipal, service: ServiceDep) -> None:
     """Ends the session of the access token; every service refuses its tokens within seconds."""
     await service.sessions.logout(principal.session_id)
-
-
-@public.get("/me", response_model=MeOut)
-async def me(principal: CurrentPrincipal, service: ServiceDep) -> Response:
-    """The signed-in user."""
-    user = await service.directory.member(principal.user_id)
-    body = MeOut(
-        user_id=user.user_id,
-        email=user.email,
-        full_name=user.full_name,
-        organization_id=principal.organization_id,
-        roles=roles_in(user, principal.organization_id),
-        permissions=tuple(sorted(principal.permissions)),
-        session_id=principal.session_id,
-        created_at=user.created_at,
-    )
-    return Response(body.model_dump_json(), media_type="application/json", headers=_NO_STORE)
 
 
 @well_known.get("/jwks.json")
