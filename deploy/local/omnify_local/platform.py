@@ -17,6 +17,7 @@ from omnify_local.runfile import App
 
 LOGS = Path(".dapr") / "logs"
 _GRACE = 12
+_ENDED = ("process exited with error code", "Exited App successfully", "Exited Dapr successfully")
 
 
 class Platform:
@@ -27,6 +28,7 @@ class Platform:
         self._run_file, self._environment = run_file, environment
         self._cli: Process | None = None
         self._known: dict[str, psutil.Process] = {}
+        self._started = 0.0
 
     def start(self) -> None:
         """Run the CLI; `wait_until_ready` says when everything is up."""
@@ -41,6 +43,7 @@ class Platform:
         command = [str(programs.cli), "run", "-f", str(self._run_file)]
         log = self.root / LOGS / "dapr-run.log"
         log.unlink(missing_ok=True)
+        self._started = time.time() - 1
         self._cli = Process("dapr run", command, log=log, cwd=self.root, env=environment)
 
     def wait_until_ready(self, timeout: float) -> None:
@@ -71,11 +74,21 @@ class Platform:
         for name, process in self._known.items():
             if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
                 raise LocalError(self._story(name))
+        for app in self.apps:
+            # One that ended before we ever saw it: the CLI goes on, and says so in the log only.
+            for name in (app.app_id, f"{app.app_id} sidecar"):
+                if any(sign in tail(log, 3) for log in self._logs(name) for sign in _ENDED):
+                    raise LocalError(self._story(name))
+
+    def _logs(self, name: str) -> list[Path]:
+        """The log of a service or sidecar since our start, in a list; empty while there is none."""
+        app_id, _, kind = name.partition(" ")
+        logs = sorted((self.root / LOGS).glob(f"{app_id}_{'daprd' if kind else 'app'}_*.log"))
+        return [log for log in logs[-1:] if log.stat().st_mtime >= self._started]
 
     def _story(self, name: str) -> str:
         app_id, _, kind = name.partition(" ")
-        logs = sorted((self.root / LOGS).glob(f"{app_id}_{'daprd' if kind else 'app'}_*.log"))
-        end = f"; its log {logs[-1]} ends:\n{tail(logs[-1], 12)}" if logs else ""
+        end = "".join(f"; its log {log} ends:\n{tail(log, 12)}" for log in self._logs(name))
         return f"{'the sidecar of ' if kind else ''}{app_id} has ended{end}"
 
     def pids(self) -> dict[str, int]:
