@@ -69,7 +69,7 @@ def document(app: FastAPI, *, internal: bool = False) -> Document:
         if route.include_in_schema:
             for method in route.methods or ():
                 _describe(made["paths"][route.path_format][method.lower()], route)
-    made["paths"] = {path: dict(sorted(item.items())) for path, item in made["paths"].items()}
+    made["paths"] = {path: dict(sorted(item.items())) for path, item in sorted(made["paths"].items())}
     _complete(made.setdefault("components", {}), made["paths"])
     return made
 
