@@ -131,7 +131,11 @@ def test_harmless_texts_stay_readable() -> None:
         "user@example.com", "at 12:30@home", "secret 'auth-pepper' can't be read (INTERNAL)",
         "the access token has expired", "Idempotency-Key: 1 to 255 characters",
     ]  # fmt: skip
-    kept = [json.loads(written(partial(structlog.get_logger().info, text)))["event"] for text in texts]
+
+    def say(text: str) -> None:
+        structlog.get_logger().info(text)
+
+    kept = [json.loads(written(partial(say, text)))["event"] for text in texts]
     assert [text for text, found in zip(texts, kept, strict=True) if found != text and "bearer" not in text] == []
     assert MASK in kept[1], "rather one word too many"
 
