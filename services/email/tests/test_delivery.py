@@ -8,13 +8,13 @@ import json
 import re
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from omnify_email.store import hash_of
 
 
 def parsed(mail: dict[str, Any]) -> EmailMessage:
-    return cast(EmailMessage, email.message_from_string(mail["data"], policy=email.policy.default))
+    return email.message_from_string(mail["data"], policy=email.policy.default)
 
 
 def part(message: EmailMessage, kind: str) -> str:

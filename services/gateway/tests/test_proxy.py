@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2 as httpx
@@ -130,7 +130,7 @@ def test_two_framings_of_one_request_are_refused(raw: Raw) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_an_upload_of_20_mb_arrives_whole(client: httpx.Client, chunked: bool) -> None:
-    def pieces():  # type: ignore[no-untyped-def]
+    def pieces() -> Iterator[bytes]:
         for start in range(0, len(UPLOAD), 100_000):
             yield UPLOAD[start : start + 100_000]
 
