@@ -1,5 +1,6 @@
 """Child processes with a log file, stopped by process group, and gone when we are gone."""
 
+import atexit
 import contextlib
 import os
 import signal
@@ -28,10 +29,15 @@ class _Reaper:
             [sys.executable, "-S", script], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
 
+    @staticmethod
+    def _end(child: subprocess.Popen[str]) -> None:
+        child.communicate()
+
     def tell(self, line: str) -> None:
         with self._lock:
             if self._child is None or self._child.poll() is not None:
                 self._child = self._start()
+                atexit.register(self._end, self._child)
             pipe = self._child.stdin
             assert pipe is not None  # noqa: S101 - given by Popen above
             pipe.write(line + "\n")

@@ -4,7 +4,7 @@ import base64
 import hmac
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,14 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
 SCHEDULE = Schedule(rotation=DAY, published_early=timedelta(hours=1), outlives=timedelta(minutes=6))
 LADDER = Ladder(free=5, first_wait=timedelta(seconds=30), longest_wait=timedelta(hours=1), ceiling=100)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def this_moment() -> Iterator[None]:
+    """NOW when the tests run: minutes after they were collected, every token would be refused as expired."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "NOW", datetime.now(UTC).replace(microsecond=0))
+        yield
 
 
 class FixedSecrets:
