@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from omnify_auth.reading import Reader
+from omnify_auth.recent import Recent
 from omnify_auth.records import Address, Decoy, Guard, Organization, Ring, RootKey, Session, User, Verification
 from omnify_auth.settings import AuthSettings
 from omnify_shared.documents import Documents, key_of
@@ -12,6 +12,7 @@ from omnify_shared.state import StateStore
 
 _GUARD_OF_NOBODY = timedelta(days=30)
 _MARGIN = timedelta(days=1)
+SHOWN_AGE = 1.0  # seconds; as old as a revocation may be unknown to a replica
 
 
 class Store:
@@ -33,7 +34,7 @@ class Store:
         self._state = state
         self.addresses = Documents(state, "address", Address)
         self.users = Documents(state, "user", User, outbox=outbox)
-        self.read_user = Reader(self.users).get
+        self.shown_users = Recent(self.users, SHOWN_AGE)
         self.organizations = Documents(state, "organization", Organization, outbox=outbox)
         self.verifications = Documents(state, "verification", Verification, ttl=settings.unverified_ttl)
         self.decoys = Documents(state, "decoy", Decoy, ttl=timedelta(minutes=1))

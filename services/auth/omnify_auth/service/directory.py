@@ -25,11 +25,11 @@ class Directory:
 
     async def claimed(self, address: Address | None) -> User | None:
         """The account behind a claim; a claim without one was left by a registration that did not finish."""
-        return await self._store.read_user(address.user_id if address else new_id())
+        return await self._store.users.get(address.user_id if address else new_id())
 
     async def member(self, user_id: str) -> User:
-        """The account of a signed-in user. Raises Unauthorized when it is gone."""
-        user = await self._store.read_user(user_id)
+        """The account of a signed-in user, to be shown: up to a second old. Raises Unauthorized when it is gone."""
+        user = await self._store.shown_users.get(user_id)
         if user is None:
             raise Unauthorized("the account no longer exists")
         return user
