@@ -1,7 +1,7 @@
 """What belongs to the request in hand: its id, its trace (W3C Trace Context) and the caller's bearer token."""
 
+import random
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class RequestContext:
 
 def new_traceparent() -> str:
     """A fresh, sampled trace parent (https://www.w3.org/TR/trace-context/#traceparent-header)."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return f"00-{random.getrandbits(128) or 1:032x}-{random.getrandbits(64) or 1:016x}-01"  # noqa: S311 - no secret
 
 
 def valid_traceparent(value: str | None) -> str | None:
