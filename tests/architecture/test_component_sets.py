@@ -3,6 +3,7 @@
 import pytest
 
 from architecture import repository
+from omnify_local import runfile
 
 SETS = repository.sets()
 REFERENCE = "local"
@@ -105,3 +106,19 @@ def test_kafka_starts_at_the_oldest_event_and_leaves_retries_to_the_policy() -> 
     fields = repository.fields(repository.components("mongo-kafka")["pubsub"])
     assert (fields["initialOffset"], fields["consumeRetryEnabled"]) == ("oldest", "false")
     assert fields["consumerGroup"] == "{appID}"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_an_app_counts_as_down_before_its_event_is_given_up(name: str) -> None:
+    """Only then does an outage stop the subscriptions instead of filling the dead letters (decision 10)."""
+    threshold = runfile.app_health_threshold(repository.ROOT / "components" / name)
+    retry = repository.kind(name, "Resiliency")["spec"]["policies"]["retries"]["handle"]
+    cap = (
+        float(retry["maxInterval"].removesuffix("ms")) / 1000
+        if "ms" in retry["maxInterval"]
+        else float(retry["maxInterval"][:-1])
+    )
+    waits = [min(0.5 * 1.5**number, cap) for number in range(retry["maxRetries"])]
+    assert threshold < sum(waits)
+    if name == REFERENCE:
+        assert repository.run_file()["common"]["appHealthThreshold"] == threshold

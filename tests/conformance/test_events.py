@@ -2,12 +2,25 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
-from conformance.probe import Consumer, Thing, ThingHappened, crash, running
+from conformance.probe import (
+    Consumer,
+    ConsumerSettings,
+    Notes,
+    Thing,
+    ThingHappened,
+    consumer_app,
+    crash,
+    running,
+    serving,
+    settings_for,
+)
+from omnify_local.ports import free_port
 from omnify_shared.documents import Documents
 from omnify_shared.envelope import Wire, pending
 from omnify_shared.events import CloudEvent, outbox
@@ -192,3 +205,25 @@ async def test_only_the_sidecar_may_deliver(consumer: Consumer) -> None:
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
     assert consumer.notes.of("forged") == []
+
+
+async def test_a_consumer_that_restarts_with_an_event_in_hand_is_heard_again(
+    probe: Platform, probe_sidecar: Sidecar
+) -> None:
+    port, notes = free_port(), Notes()
+    sidecar = Sidecar(probe_sidecar.home, "consumer", app_port=port)
+    app = partial(consumer_app, settings_for(sidecar, ConsumerSettings), notes)
+    try:
+        for restart in range(2):
+            async with serving(app(), port):
+                if restart == 0:
+                    await asyncio.to_thread(sidecar.start)
+                    await asyncio.to_thread(sidecar.wait_for_app)
+                name = new_id()
+                await create(probe, name)
+                await notes.wait_for(name, seconds=30)
+                await asyncio.sleep(1.5)  # a probe sees the app up
+            await create(probe, new_id())
+            await asyncio.sleep(2.8)
+    finally:
+        await asyncio.to_thread(sidecar.terminate)

@@ -66,7 +66,7 @@ def sets(root: Path) -> list[str]:
 
 
 def for_set(root: Path, set_name: str) -> Path:
-    """The run file for a set: dapr.yaml itself, or a copy under .omnify/ in which only the set's folder differs."""
+    """The run file for a set: dapr.yaml itself, or a copy under .omnify/ with that set's folder and threshold."""
     if set_name not in sets(root):
         raise LocalError(f"there is no component set {set_name!r}; there are: {', '.join(sets(root))}")
     if set_name == DEFAULT_SET:
@@ -75,9 +75,17 @@ def for_set(root: Path, set_name: str) -> Path:
     text = text.replace(f"components/{DEFAULT_SET}", f"../components/{set_name}").replace(
         "appDirPath: .", "appDirPath: .."
     )
+    ours = f"appHealthThreshold: {app_health_threshold(root / 'components' / DEFAULT_SET)}"
+    text = text.replace(ours, f"appHealthThreshold: {app_health_threshold(root / 'components' / set_name)}")
     copy = root / ".omnify" / f"dapr.{set_name}.yaml"
     copy.write_text(text)
     return copy
+
+
+def app_health_threshold(components: Path) -> int:
+    """How many failed probes, one a second, make an app count as down: a set's own choice, on its Configuration."""
+    document = yaml.safe_load((components / "configuration.yaml").read_text())
+    return int(document["metadata"]["annotations"]["dapr.io/app-health-threshold"])
 
 
 def component_types(root: Path, set_name: str) -> set[str]:

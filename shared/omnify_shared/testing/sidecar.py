@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from omnify_local import tools
+from omnify_local import runfile, tools
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK, free_port
 from omnify_local.processes import Process
@@ -168,6 +168,7 @@ class Sidecar:
             "max-body-size": f"{self.max_body_mib}Mi",
             "app-health-check-path": "/health/live",
             "app-health-probe-interval": "1",
+            "app-health-threshold": str(runfile.app_health_threshold(self.home.components)),
             "app-health-probe-timeout": "900",
         }
         command = [str(tools.dapr().daprd), *(f"--{name}={value}" for name, value in flags.items())]
