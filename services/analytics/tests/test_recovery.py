@@ -12,7 +12,7 @@ OPTIONS: JSON = {
     "columns": {"customer_id": "customer", "ordered_at": "day", "amount": "amount"},
 }
 ROWS = [f"{n % 500},{1990 + n % 20}-{n % 12 + 1:02}-{n % 28 + 1:02},1.25\n" for n in range(20_000)]
-SLOW = {"local": "1", "mongo-kafka": "5"}  # fact documents per write, for an import of a second or more
+SLOW = {"local": "1", "mongo-kafka": "15"}  # fact documents per write, for an import of a second or more
 CONTENT = ("customer,day,amount\n" + "".join(ROWS)).encode()
 
 
