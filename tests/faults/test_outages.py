@@ -85,7 +85,7 @@ def test_a_stopped_service_is_a_problem_and_comes_back(platform: Platform, name:
     wait_for_status(platform.url + path, 401)
 
 
-def test_a_service_starts_without_its_sidecar_and_recovers(platform: Platform) -> None:
+def test_a_service_starts_without_its_sidecar_and_recovers(platform: Platform, new_marketer: NewMarketer) -> None:
     service = platform.services["analytics"]
     service.terminate()
     service.sidecar.kill()
@@ -99,6 +99,7 @@ def test_a_service_starts_without_its_sidecar_and_recovers(platform: Platform) -
         service.sidecar.start()
         platform.wait(only=["analytics"])
     wait_for_status(platform.url + "/api/analytics/imports", 401)
+    assert_hears_events_again(platform, new_marketer())
 
 
 def wait_for_status(url: str, status: int, seconds: float = 15) -> None:
@@ -107,3 +108,9 @@ def wait_for_status(url: str, status: int, seconds: float = 15) -> None:
     while (answer := httpx.get(url, timeout=30)).status_code != status:
         assert time.monotonic() < deadline, answer.text
         time.sleep(0.2)
+
+
+def assert_hears_events_again(platform: Platform, marketer: Marketer) -> None:
+    """The broker gives the partitions of a killed consumer away within seconds; then a logout is heard."""
+    old = marketer.join(platform.inbox).log_out()
+    assert marketer.seconds_until_refused(old, "/api/analytics/imports", limit=40) <= 30

@@ -56,8 +56,9 @@ def _eventually(holds: Callable[[], object], within: float) -> float:
 def test_an_event_that_keeps_failing_reaches_the_dead_letters_once(app: Service) -> None:
     _publish(app.sidecar, name="poison", do="retry")
     _publish(app.sidecar, name="fine", do="succeed")
-    _eventually(lambda: _times(app, "poison", probe.DEAD_LETTERS), within=25)
-    assert len(_times(app, "poison")) == 6
+    _eventually(lambda: _times(app, "poison", probe.DEAD_LETTERS), within=45)
+    [resiliency] = app.sidecar.home.resources("resiliency.yaml")
+    assert len(_times(app, "poison")) == 1 + resiliency["spec"]["policies"]["retries"]["handle"]["maxRetries"]
     assert len(_times(app, "fine")) == 1
     time.sleep(1)
     assert len(_times(app, "poison", probe.DEAD_LETTERS)) == 1
