@@ -9,11 +9,14 @@ import httpx2 as httpx
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK
 from omnify_local.processes import Process
+from omnify_shared.testing.controls import Controls
 from omnify_shared.testing.sidecar import Sidecar
 
 
-class Service:
+class Service(Controls):
     """`factory` (`module:function`) served on the sidecar's app port; the sidecar may be up, down or absent."""
+
+    stop_timeout = 20.0  # seconds
 
     def __init__(
         self, sidecar: Sidecar, factory: str | None = None, *, environment: Mapping[str, str] | None = None
@@ -70,25 +73,3 @@ class Service:
             return httpx.get(f"{self.url}/health/{probe}", timeout=2).is_success
         except httpx.HTTPError:
             return False
-
-    def terminate(self, timeout: float = 20) -> None:
-        """Stop in order, as a deployment would (SIGTERM)."""
-        if self.process is not None:
-            self.process.terminate(timeout)
-            self.process = None
-
-    def kill(self) -> None:
-        """End it at once, as a crash would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process = None
-
-    def suspend(self) -> None:
-        """Freeze it."""
-        assert self.process is not None
-        self.process.suspend()
-
-    def resume(self) -> None:
-        """Let it go on."""
-        assert self.process is not None
-        self.process.resume()

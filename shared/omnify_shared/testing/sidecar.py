@@ -11,6 +11,7 @@ from omnify_local import runfile, tools
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK, free_port
 from omnify_local.processes import Process
+from omnify_shared.testing.controls import Controls
 from omnify_shared.testing.home import Home
 
 
@@ -29,11 +30,13 @@ class SidecarPorts:
         return cls(free_port(), free_port(), free_port(), free_port())
 
 
-class Sidecar:
+class Sidecar(Controls):
     """daprd for `app_id` in `home`. `app_port` None means a sidecar without an app behind it.
 
     Nothing runs until `start()`, which returns when the sidecar's APIs and components are up; an app may come later.
     """
+
+    stop_timeout = 15.0  # seconds
 
     def __init__(
         self,
@@ -116,28 +119,6 @@ class Sidecar:
         """Wait until daprd sees its app."""
         assert self.process is not None
         self.process.wait_until(self.serves_app, timeout=timeout, what="see its app")
-
-    def terminate(self, timeout: float = 15) -> None:
-        """Stop in order: daprd drains and closes its components."""
-        if self.process is not None:
-            self.process.terminate(timeout)
-            self.process = None
-
-    def kill(self) -> None:
-        """End daprd at once, as a crash would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process = None
-
-    def suspend(self) -> None:
-        """Freeze daprd: connections stay open, nothing is answered."""
-        assert self.process is not None
-        self.process.suspend()
-
-    def resume(self) -> None:
-        """Let a frozen daprd go on."""
-        assert self.process is not None
-        self.process.resume()
 
     def __enter__(self) -> "Sidecar":
         return self.start()
