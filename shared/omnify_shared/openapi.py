@@ -89,8 +89,11 @@ def dependencies(dependant: Dependant) -> Iterator[Any]:
 def _describe(operation: Document, route: RouteContext) -> None:
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = _ANSWER
-    if current_principal in dependencies(route.dependant):
-        operation["security"] = [{"accessToken": []}]
+    calls = list(dependencies(route.dependant))
+    if current_principal in calls:
+        operation["security"] = [
+            {"accessToken": sorted({call.permission for call in calls if hasattr(call, "permission")})}
+        ]
     if isinstance(route.original_route, IdempotentRoute) and "POST" in (route.methods or ()):
         operation.setdefault("parameters", []).append(_KEY)
 

@@ -7,14 +7,10 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import pytest
-from fastapi import FastAPI, Header, Query
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
 
 from omnify_local.contracts import breaks, events
-from omnify_local.contracts.fitting import Fit, Side
 from omnify_local.contracts.services import Service
 from omnify_shared.events import EventData
 
@@ -133,6 +129,80 @@ def test_what_breaks_nobody_passes(name: str) -> None:
     assert changed(HARMLESS[name]) == []
 
 
+ENVELOPE_BREAKS: dict[str, tuple[Change, str]] = {
+    "sequence a number": (
+        lambda whole: whole["properties"].update(sequence={"type": "integer"}),
+        "sequence: type integer",
+    ),
+    "subject not promised": (lambda whole: whole["required"].remove("subject"), "subject: is required"),
+    "subject gone": (
+        lambda whole: (whole["required"].remove("subject"), whole["properties"].pop("subject")),
+        "subject: is required and is missing",
+    ),
+    "another source": (lambda whole: whole["properties"].update(source={"const": "other"}), "source: 'other'"),
+    "trace gone": (lambda whole: whole["properties"].pop("traceparent"), "traceparent: is gone"),
+    "data optional": (lambda whole: whole["required"].remove("data"), "data: is required"),
+}
+
+
+@pytest.mark.parametrize("name", ENVELOPE_BREAKS)
+def test_a_break_of_the_envelope_is_caught(name: str) -> None:
+    change, reason = ENVELOPE_BREAKS[name]
+    schema = copy.deepcopy(PLACED)
+    change(schema)
+    found = list(breaks.of_events({TYPE: PLACED}, {TYPE: schema}))
+    assert any(reason in one for one in found), found
+
+
+class OrderVoided(EventData, type="omnify.shop.order.voided.v1"):
+    """An order was voided."""
+
+    order_id: str
+
+
+def topics(*produces: type[EventData]) -> dict[str, Any]:
+    return copy.deepcopy(events.asyncapi([Service("shop", FastAPI(), produces=produces)]))
+
+
+TOPIC_BREAKS: dict[str, tuple[Change, str]] = {
+    "topic gone": (lambda new: new["channels"].pop("shop-events"), "topic shop-events: is gone"),
+    "topic renamed": (lambda new: new["channels"]["shop-events"].update(address="x"), "its address was shop-events"),
+    "message gone": (lambda new: new["channels"]["shop-events"]["messages"].pop(TYPE), f"{TYPE} no longer travels"),
+    "message moved": (
+        lambda new: new["channels"].update(
+            other={"address": "other", "messages": {TYPE: new["channels"]["shop-events"]["messages"].pop(TYPE)}}
+        ),
+        f"topic shop-events: {TYPE} no longer travels there",
+    ),
+    "partition key": (lambda new: _message(new)["bindings"]["kafka"].pop("key"), "its bindings changed"),
+    "header": (lambda new: _message(new).update(headers={"type": "object"}), "its headers changed"),
+    "content type": (lambda new: _message(new).update(contentType="application/json"), "its contentType changed"),
+    "other schema": (
+        lambda new: _message(new)["payload"]["schema"].update({"$ref": "./x.json"}),
+        "its payload changed",
+    ),
+    "silence": (lambda new: new["operations"].pop("shop.send.shop-events"), "nobody sends there any more"),
+}
+
+
+def _message(document: dict[str, Any]) -> Any:
+    return document["components"]["messages"][TYPE]
+
+
+@pytest.mark.parametrize("name", TOPIC_BREAKS)
+def test_a_break_of_the_topics_is_caught(name: str) -> None:
+    change, reason = TOPIC_BREAKS[name]
+    new = topics(OrderPlaced)
+    change(new)
+    found = list(breaks.of_topics(topics(OrderPlaced), new))
+    assert any(reason in one for one in found), found
+
+
+def test_more_events_and_topics_break_nobody() -> None:
+    assert list(breaks.of_topics(topics(OrderPlaced), topics(OrderPlaced, OrderVoided))) == []
+    assert list(breaks.of_topics({}, topics(OrderPlaced))) == []
+
+
 def test_a_released_optional_field_that_goes_away_is_a_break() -> None:
     old = copy.deepcopy(PLACED)
     old["properties"]["data"]["properties"]["coupon"] = {"type": "string"}
@@ -210,160 +280,3 @@ def test_what_is_declared_and_what_is_handled_must_agree() -> None:
 def test_an_event_under_another_services_name_is_caught() -> None:
     mail = Service("mail", FastAPI(), produces=(OrderPlaced,))
     assert "carries another service's name" in next(breaks.of_readers([mail], {}))
-
-
-class OrderIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(max_length=20)
-    amount: int
-    kind: Literal["a", "b"] = "a"
-
-
-class OrderOut(BaseModel):
-    order_id: str
-    amount: int
-    state: Literal["new", "paid"]
-
-
-def api(
-    *,
-    taken: Any = OrderIn,
-    given: Any = OrderOut,
-    path: str = "/orders/{order_id}",
-    limit: Any = Annotated[int, Query(le=100)],
-    status: int = 200,
-    header: Any = None,
-) -> dict[str, Any]:
-    app = FastAPI()
-
-    async def plain(*, order_id: str, body: Any, limit: Any = 10) -> Any: ...
-
-    async def asking(*, order_id: str, body: Any, limit: Any = 10, extra: Any) -> Any: ...
-
-    make: Any = asking if header else plain
-    make.__annotations__.update({"body": taken, "limit": limit} | ({"extra": header} if header else {}))
-    app.post(path, response_model=given, status_code=status)(make)
-    return app.openapi()
-
-
-def model(base: type[BaseModel], *, without: tuple[str, ...] = (), **fields: Any) -> type[BaseModel]:
-    """A model like `base`, under the same name, with other fields."""
-    kept = {name: field.annotation for name, field in base.model_fields.items() if name not in without}
-    defaults = {"kind": "a"} if "kind" in kept else {}
-    facts = {"__annotations__": kept | fields, "__module__": __name__, "model_config": base.model_config} | defaults
-    if "name" in kept and "name" not in fields:
-        facts["name"] = Field(max_length=20)
-    return type(base.__name__, (BaseModel,), facts)
-
-
-API_BREAKS: dict[str, tuple[dict[str, Any], str]] = {
-    "route removed": ({"path": "/other/{order_id}"}, "the route is gone"),
-    "request field asked": ({"taken": model(OrderIn, more=str)}, "body.more: is required and is missing"),
-    "request field refused": ({"taken": model(OrderIn, without=("amount",))}, "body.amount: is not taken"),
-    "request type narrowed": ({"taken": model(OrderIn, amount=bool)}, "body.amount: type integer is possible"),
-    "request value removed": ({"taken": model(OrderIn, kind=Literal["a"])}, "body.kind: 'b' is possible"),
-    "request text shortened": (
-        {"taken": model(OrderIn, name=Annotated[str, Field(max_length=5)])},
-        "body.name: maxLength 5 is asked, 20 is promised",
-    ),
-    "answer field removed": ({"given": model(OrderOut, without=("amount",))}, "answer 200.amount"),
-    "answer field optional": ({"given": model(OrderOut, amount=int | None)}, "answer 200.amount: type null"),
-    "answer type changed": ({"given": model(OrderOut, amount=str)}, "answer 200.amount: type string"),
-    "answer value added": (
-        {"given": model(OrderOut, state=Literal["new", "paid", "void"])},
-        "answer 200.state: 'void' is possible",
-    ),
-    "status changed": ({"status": 201}, "status 200 is gone"),
-    "parameter narrowed": ({"limit": Annotated[int, Query(le=50)]}, "query parameter limit: maximum 50 is asked"),
-    "parameter gone": ({"limit": Annotated[int, Header()]}, "query parameter limit is gone"),
-    "parameter asked": ({"header": Annotated[str, Query()]}, "query parameter extra is required now"),
-}
-
-
-@pytest.mark.parametrize("name", API_BREAKS)
-def test_a_break_of_an_api_is_caught(name: str) -> None:
-    facts, reason = API_BREAKS[name]
-    found = list(breaks.of_api("shop", api(), api(**facts)))
-    assert any(reason in one and one.startswith("shop POST /orders") for one in found), found
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {},
-        {"taken": model(OrderIn, amount=int | None)},
-        {"taken": model(OrderIn, kind=Literal["a", "b", "c"])},
-        {"given": model(OrderOut, more=str)},
-        {"given": model(OrderOut, state=Literal["new"])},
-        {"limit": Annotated[int, Query(le=1000)]},
-        {"header": Annotated[str, Query(default_factory=str)]},
-    ],
-)
-def test_what_breaks_no_caller_passes(facts: dict[str, Any]) -> None:
-    assert list(breaks.of_api("shop", api(), api(**facts))) == []
-
-
-SCALARS: st.SearchStrategy[Any] = st.one_of(
-    st.sampled_from(
-        [{}, {"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "null"}, {"type": "boolean"}]
-    ),
-    st.builds(
-        lambda low, high: {"type": "integer", "minimum": low, "maximum": high}, st.integers(0, 3), st.integers(0, 4)
-    ),
-    st.builds(lambda high: {"type": "string", "maxLength": high}, st.integers(0, 3)),
-    st.builds(lambda values: {"enum": values}, st.lists(st.sampled_from(["a", "b", 1, None]), min_size=1, unique=True)),
-)
-
-
-def _object(fields: dict[str, Any], required: bool, more: bool) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "object", "properties": fields}
-    return (
-        schema | ({"required": sorted(fields)} if required else {}) | ({} if more else {"additionalProperties": False})
-    )
-
-
-SCHEMAS: st.SearchStrategy[Any] = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(
-        st.builds(lambda options: {"anyOf": options}, st.lists(inner, min_size=1, max_size=3)),
-        st.builds(lambda item: {"type": "array", "items": item}, inner),
-        st.builds(
-            _object, st.dictionaries(st.sampled_from(["x", "y"]), inner, max_size=2), st.booleans(), st.booleans()
-        ),
-    ),
-    max_leaves=6,
-)
-VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.sampled_from(["", "a", "b", "long text", 0, 1, 2, 5, -1, 1.5, None, True]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["x", "y", "z"]), inner, max_size=2),
-    max_leaves=4,
-)
-
-
-def closed(node: Any) -> Any:
-    """The schema without fields that it does not name, as the comparison takes it."""
-    if isinstance(node, list):
-        return [closed(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    inner = {key: closed(value) for key, value in node.items()}
-    return inner | ({"additionalProperties": False} if inner.get("type") == "object" else {})
-
-
-@given(wide=SCHEMAS, narrow=SCHEMAS, values=st.lists(VALUES, max_size=20))
-@settings(max_examples=300, deadline=None)
-def test_what_is_said_to_fit_fits(wide: Any, narrow: Any, values: list[Any]) -> None:
-    narrow = closed(narrow)
-    if Fit().misfits(Side(wide, wide), Side(narrow, narrow)):
-        return
-    for value in values:
-        if Draft202012Validator(narrow).is_valid(value):
-            assert Draft202012Validator(wide).is_valid(value)
-
-
-@given(schema=SCHEMAS)
-@settings(max_examples=100, deadline=None)
-def test_a_schema_fits_itself(schema: Any) -> None:
-    again = copy.deepcopy(schema)
-    assert Fit(lost_in_narrow=True, lost_in_wide=True).misfits(Side(schema, schema), Side(again, again)) == []

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = files.broken(folder, made, loaded)
     problems += [f"BREAKS {reason}" for reason in found]
     if options.release and not found:
-        files.write(folder / files.RELEASED, {name: text for name, text in made.items() if "/" in name})
+        files.write(folder / files.RELEASED, files.promises(made))
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
     return 1 if problems else 0
 

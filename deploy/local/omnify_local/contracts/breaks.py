@@ -21,11 +21,35 @@ def of_events(old: Mapping[str, Document], new: Mapping[str, Document]) -> Itera
         if event_type not in new:
             yield f"{event_type}: the type is gone; readers wait for it"
             continue
-        before, after = _data(released), _data(new[event_type])
-        for reason in Fit(lost_in_narrow=True).misfits(before, after, "data"):
+        before, after = Side(released, released), Side(new[event_type], new[event_type])
+        for reason in Fit(lost_in_narrow=True).misfits(before, after):
             yield f"{event_type}: a reader of the released event fails: {reason}"
-        for reason in Fit(required=False).misfits(after, before, "data"):
+        for reason in Fit(required=False).misfits(after, before):
             yield f"{event_type}: an event sent before fails: {reason}"
+
+
+def of_topics(old: Document, new: Document) -> Iterator[str]:
+    """Breaks between two AsyncAPI documents: where an event travels, under which key, and who sends it."""
+    for name, channel in old.get("channels", {}).items():
+        after = new.get("channels", {}).get(name)
+        if after is None:
+            yield f"topic {name}: is gone"
+            continue
+        if after["address"] != channel["address"]:
+            yield f"topic {name}: its address was {channel['address']}, and is {after['address']}"
+        for message in sorted(channel["messages"].keys() - after["messages"].keys()):
+            yield f"topic {name}: {message} no longer travels there"
+    yield from _messages(*(one.get("components", {}).get("messages", {}) for one in (old, new)))
+    for name, operation in old.get("operations", {}).items():
+        if operation["action"] == "send" and name not in new.get("operations", {}):
+            yield f"operation {name}: nobody sends there any more"
+
+
+def _messages(old: Document, new: Document) -> Iterator[str]:
+    for name in sorted(old.keys() & new.keys()):
+        for part in ("contentType", "payload", "headers", "bindings"):
+            if old[name].get(part) != new[name].get(part):
+                yield f"message {name}: its {part} changed"
 
 
 def of_readers(services: Iterable[Service], released: Mapping[str, Document]) -> Iterator[str]:
@@ -67,61 +91,3 @@ def _reader(
 
 def _data(schema: Document) -> Side:
     return Side(schema["properties"]["data"], schema)
-
-
-def of_api(service: str, old: Document, new: Document) -> Iterator[str]:
-    """Breaks between two OpenAPI documents of a service, as its callers see them."""
-    for path, item in old.get("paths", {}).items():
-        for method, operation in item.items():
-            name = f"{service} {method.upper()} {path}"
-            changed = new.get("paths", {}).get(path, {}).get(method)
-            if changed is None:
-                yield f"{name}: the route is gone"
-                continue
-            for reason in _operation(Side(operation, old), Side(changed, new)):
-                yield f"{name}: {reason}"
-
-
-def _operation(old: Side, new: Side) -> Iterator[str]:
-    yield from _parameters(old, new)
-    yield from _request(old, new)
-    for status, answer in old.node.get("responses", {}).items():
-        if not status.startswith("2"):
-            continue
-        changed = new.node.get("responses", {}).get(status)
-        if changed is None:
-            yield f"status {status} is gone"
-            continue
-        for media_type, content in answer.get("content", {}).items():
-            if media_type not in changed.get("content", {}):
-                yield f"status {status}: {media_type} is gone"
-                continue
-            after = changed["content"][media_type].get("schema", {})
-            fit = Fit(lost_in_narrow=True)
-            yield from fit.misfits(old.at(content.get("schema", {})), new.at(after), f"answer {status}")
-
-
-def _parameters(old: Side, new: Side) -> Iterator[str]:
-    before, after = ({(one["in"], one["name"]): one for one in side.node.get("parameters", [])} for side in (old, new))
-    for key, parameter in before.items():
-        place = f"{key[0]} parameter {key[1]}"
-        if key not in after:
-            yield f"{place} is gone"
-        else:
-            yield from Fit().misfits(new.at(after[key].get("schema", {})), old.at(parameter.get("schema", {})), place)
-    for key, parameter in after.items():
-        was_required = before.get(key, {}).get("required", False)
-        if parameter.get("required", False) and not was_required:
-            yield f"{key[0]} parameter {key[1]} is required now"
-
-
-def _request(old: Side, new: Side) -> Iterator[str]:
-    before, after = old.node.get("requestBody", {}), new.node.get("requestBody", {})
-    if after.get("required", False) and not before.get("required", False):
-        yield "a body is required now"
-    for media_type, content in before.get("content", {}).items():
-        if media_type not in after.get("content", {}):
-            yield f"a body of {media_type} is no longer taken"
-            continue
-        taken = new.at(after["content"][media_type].get("schema", {}))
-        yield from Fit(lost_in_wide=True).misfits(taken, old.at(content.get("schema", {})), "body")

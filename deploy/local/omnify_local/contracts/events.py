@@ -10,6 +10,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = "https://omnify.dev/contracts/events/"
 Schema = dict[str, Any]
 
+_PARTITION_KEY: Schema = {
+    "type": "string",
+    "description": "The event's `subject`: what concerns one aggregate stays in order.",
+}
 _TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 128}
 
 
@@ -123,6 +127,7 @@ def _message(event: EventType) -> Schema:
         "title": event.__name__,
         "summary": _text_of(event),
         "contentType": "application/cloudevents+json",
+        "bindings": {"kafka": {"key": _PARTITION_KEY, "bindingVersion": "0.5.0"}},
         "payload": {
             "schemaFormat": "application/schema+json;version=draft-2020-12",
             "schema": {"$ref": f"./events/{file_of(event.event_type)}"},

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from omnify_local.contracts import breaks, events, routes
+from omnify_local.contracts import api_breaks, breaks, events, routes
 from omnify_local.contracts.services import Service
 
 FOLDER = Path("docs") / "contracts"
 RELEASED = "released"
+TOPICS = "asyncapi.json"
 README = "README.md"
 _MAX_DIFF = 60  # lines per file
 
@@ -18,7 +19,7 @@ _MAX_DIFF = 60  # lines per file
 def generated(services: Iterable[Service]) -> dict[str, str]:
     """Every contract file by its path below `docs/contracts`. The same code makes the same bytes."""
     services = list(services)
-    files = {"asyncapi.json": _json(events.asyncapi(services)), "permissions.md": routes.permissions(services)}
+    files = {TOPICS: _json(events.asyncapi(services)), "permissions.md": routes.permissions(services)}
     for service in services:
         files[f"openapi/{service.name}.json"] = _json(routes.public_document(service.app))
         if internal := routes.internal_document(service.app):
@@ -38,6 +39,11 @@ def stored(folder: Path) -> dict[str, str]:
     names = {path.relative_to(folder).as_posix(): path for path in found}
     made = {name: path for name, path in names.items() if not name.startswith(f"{RELEASED}/") and name != README}
     return {name: path.read_text() for name, path in made.items()}
+
+
+def promises(files: Mapping[str, str]) -> dict[str, str]:
+    """Those of the files that are kept as released: what others build on."""
+    return {name: text for name, text in files.items() if "/" in name or name == TOPICS}
 
 
 def write(folder: Path, files: Mapping[str, str]) -> list[str]:
@@ -75,10 +81,11 @@ def broken(folder: Path, files: Mapping[str, str], services: Iterable[Service]) 
     released = stored(folder / RELEASED)
     promised = _events(released)
     found = list(breaks.of_events(promised, _events(files)))
+    found += breaks.of_topics(*(json.loads(one.get(TOPICS, "{}")) for one in (released, files)))
     for name, text in released.items():
         if name.startswith("openapi/"):
             service = name.removeprefix("openapi/").removesuffix(".json")
-            found += breaks.of_api(service, json.loads(text), json.loads(files.get(name, "{}")))
+            found += api_breaks.of_api(service, json.loads(text), json.loads(files.get(name, "{}")))
     return found + list(breaks.of_readers(services, promised))
 
 

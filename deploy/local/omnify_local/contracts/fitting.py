@@ -14,9 +14,9 @@ Node = Any
 _NOTES = frozenset(
     {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "$id"}
 )
-_NOTES |= {"$schema", "$comment", "discriminator", "contentMediaType", "contentEncoding"}
+_NOTES |= {"$schema", "$comment", "discriminator"}
 _KNOWN = {
-    "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
+    "string": frozenset({"minLength", "maxLength", "pattern", "format", "contentMediaType", "contentEncoding"}),
     "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "format"}),
     "array": frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"}),
     "object": frozenset({"properties", "required", "additionalProperties", "propertyNames"}),
@@ -26,6 +26,7 @@ _KNOWN = {
 _LOWER = ("minLength", "minItems", "minimum", "exclusiveMinimum")
 _UPPER = ("maxLength", "maxItems", "maximum", "exclusiveMaximum")
 _SAME = ("pattern", "format", "multipleOf", "uniqueItems", "propertyNames")
+_EQUAL = ("contentMediaType", "contentEncoding")  # neither is wider than the other
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,27 @@ class Side:
 
 @dataclass(frozen=True)
 class Fit:
-    """How strictly to compare. `lost` also reports fields of one side that the other does not have."""
+    """How strictly to compare. `lost` also reports fields of one side that the other does not have; `defaults` values
+    that stand for an absent field and are others now."""
 
     required: bool = True
     lost_in_narrow: bool = False
     lost_in_wide: bool = False
+    defaults: bool = False
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def misfits(self, wide: Side, narrow: Side, where: str = "") -> list[str]:
         """Why a value that `narrow` allows may be refused by `wide`; empty when none is."""
+        other = self._defaults(wide.node, narrow.node, where) if self.defaults else []
+        return other + self._fitting(wide, narrow, where)
+
+    @staticmethod
+    def _defaults(wide: Node, narrow: Node, where: str) -> list[str]:
+        now, before = (node.get("default", ...) if isinstance(node, dict) else ... for node in (wide, narrow))
+        changed = ... not in (now, before) and now != before
+        return [f"{where}: left out it means {now!r}, not {before!r}"] if changed else []
+
+    def _fitting(self, wide: Side, narrow: Side, where: str) -> list[str]:
         wide, narrow = wide.resolved(), narrow.resolved()
         pair = (id(wide.node), id(narrow.node))
         if pair in self._seen or wide.node == {} or wide.node is True:
@@ -124,7 +137,8 @@ class Fit:
 
     def _values(self, wide: Side, values: list[Any], where: str) -> list[str]:
         schema = dict(wide.node) | {"$defs": wide.root.get("$defs", {})}
-        refused = [value for value in values if not Draft202012Validator(schema).is_valid(value)]
+        validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+        refused = [value for value in values if not validator.is_valid(value)]
         return (
             [f"{where}: {', '.join(map(repr, refused))} is possible, not only {_words(wide.node)}"] if refused else []
         )
@@ -140,8 +154,8 @@ class Fit:
             found += self._field(wide, narrow, name, where)
         if extra is False and rest is not False:
             found.append(f"{where}: fields that are not named are no longer taken")
-        if isinstance(extra, dict) and isinstance(rest, dict):
-            found += self.misfits(wide.at(extra), narrow.at(rest), _at(where, "*"))
+        if isinstance(extra, dict) and (isinstance(rest, dict) or "additionalProperties" in narrow.node):
+            found += self.misfits(wide.at(extra), narrow.at(rest), _at(where, "*")) if rest is not False else []
         return found
 
     def _field(self, wide: Side, narrow: Side, name: str, where: str) -> list[str]:
@@ -184,6 +198,9 @@ def _bounds(wide: Node, narrow: Node, where: str) -> list[str]:
     for name in _SAME:
         if wide.get(name) not in (None, False, narrow.get(name)):
             found.append(f"{where}: {name} {wide[name]!r} is asked, {narrow.get(name)!r} is promised")
+    for name in _EQUAL:
+        if wide.get(name) != narrow.get(name):
+            found.append(f"{where}: {name} is {narrow.get(name)!r} on one side and {wide.get(name)!r} on the other")
     return found
 
 
