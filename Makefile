@@ -53,6 +53,15 @@ test: install data ## Everything that proves the project, on both component sets
 	@$(RUN) tools
 	@$(PYTEST)
 
+# The reference set unless one is asked for; the whole run is bounded.
+FAULTS_SET = $(if $(filter file,$(origin SET)),mongo-kafka,$(SET))
+.PHONY: faults
+faults: install ## Break parts under load and check the books (SEED=n, ONLY=R3,R4, SET=...); also .omnify/faults.json
+	@$(RUN) system
+	@$(RUN) tools
+	@FAULTS_SCALE=full FAULTS_SEED=$(SEED) FAULTS_ONLY=$(ONLY) $(PYTEST) -q --set $(FAULTS_SET) --timeout 600 \
+		--session-timeout 1500 tests/faults/drills
+
 .PHONY: check
 check: install ## Lint, format, types, architecture, contracts, locks
 	@$(BIN)/ruff check .

@@ -21,7 +21,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("up", help="run the platform until Ctrl-C")
     run.add_argument("--set", default=runfile.DEFAULT_SET, dest="set_name", help="component set")
     commands.add_parser("secrets", help="make what is missing under .omnify/")
-    commands.add_parser("tools", help="find or build Dapr")
+    commands.add_parser("tools", help="find or build Dapr and toxiproxy")
     commands.add_parser("data", help="fetch the order files of the tour")
     commands.add_parser("system", help="install the system packages that tests use")
     lock = commands.add_parser("lock", help="renew the requirement locks")
@@ -37,7 +37,7 @@ def main() -> int:
     actions = {
         "up": lambda: up(arguments.set_name),
         "secrets": lambda: secrets.ensure(paths.repository()),
-        "tools": lambda: print(tools.dapr().daprd),
+        "tools": lambda: print(tools.dapr().daprd, tools.toxiproxy(), sep="\n"),
         "data": lambda: print(data.fetch(paths.repository())),
         "system": system_packages.ensure,
         "lock": lambda: locks.renew(paths.repository(), upgrade=arguments.upgrade),

@@ -1,6 +1,7 @@
 """Reads the local mailbox over its HTTP API."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,10 @@ class Inbox:
             if time.monotonic() > deadline:
                 raise LocalError(f"{len(mails)} of {count} mails to {to} arrived within {timeout:g} s")
             time.sleep(_POLL)
+
+    def recipients(self) -> Counter[str]:
+        """How many mails there are to each address; one request, however many mails."""
+        return Counter(address for item in self._get("/email") for address in _addresses(item["to"]))
 
     def clear(self) -> None:
         """Drop every mail."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omnify_local import paths
 from omnify_local.errors import LocalError
-from omnify_local.tools import locked
+from omnify_local.go import locked
 
 _LOCKS = Path(__file__).with_name("wheels")
 

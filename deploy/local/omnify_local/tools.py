@@ -1,28 +1,20 @@
 """The Dapr programs: an installed Dapr when there is a fitting one, else built once per user from the Go modules."""
 
-import contextlib
-import fcntl
 import functools
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnify_local import paths
-from omnify_local.errors import LocalError
-from omnify_local.processes import tail
+from omnify_local import go, paths
 
 DAPR_VERSION = "1.18.2"
 CLI_VERSION = "1.12.0"
+TOXIPROXY_VERSION = "2.5.0"
 _OLDEST = (1, 16)
-_GO = (1, 26)
 _DURATION = "build-seconds"
 _NAMES = ("daprd", "placement", "scheduler")
 
@@ -72,8 +64,8 @@ def dapr() -> Dapr:
     if installed := _installed():
         return installed
     folder = paths.cache() / "dapr" / DAPR_VERSION
-    if not _complete(folder):
-        _build_once(folder)
+    otherwise = ", or install Dapr 1.16 or newer and run `dapr init`"
+    go.build_once(folder, _complete, _build, what="Dapr", otherwise=otherwise)
     return _cached(folder)
 
 
@@ -87,111 +79,29 @@ def _complete(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in (*_NAMES, "sentry", "dapr"))
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a file lock: two clones that build or download at once take turns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _build_once(folder: Path) -> None:
-    _require_go()
-    with locked(folder.parent / f".{DAPR_VERSION}.lock"):
-        if _complete(folder):
-            return
-        with tempfile.TemporaryDirectory(prefix="omnify-dapr-", ignore_cleanup_errors=True) as scratch:
-            _build(folder, Path(scratch))
-
-
-def _require_go() -> None:
-    program = shutil.which("go")
-    hint = f"install Go {_GO[0]}.{_GO[1]} or newer, or install Dapr 1.16 or newer and run `dapr init`"
-    if program is None:
-        raise LocalError(f"Dapr has to be built and there is no Go: {hint}")
-    answer = subprocess.run([program, "version"], capture_output=True, text=True, check=False)
-    found = re.search(r"go(\d+)\.(\d+)", answer.stdout)
-    if found is None or tuple(map(int, found.groups())) < _GO:
-        raise LocalError(f"Dapr has to be built and this Go is too old ({answer.stdout.strip()}): {hint}")
-
-
-def _build(folder: Path, scratch: Path) -> None:
-    """Build everything in throw-away caches (several GB), then put the result (0.4 GB) in place by one rename."""
-    print(f"Building Dapr {DAPR_VERSION} once for this user, into {folder} (5 to 15 minutes)", flush=True)
-    result, started = scratch / "result", time.monotonic()
-    result.mkdir()
-    runtime = _download("github.com/dapr/dapr", DAPR_VERSION, scratch)
-    flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPR_VERSION}"
-    _compile(runtime, "daprd", "./cmd/daprd", flags, scratch, tags="allcomponents")
-    for name in ("placement", "scheduler", "sentry"):
-        _compile(runtime, name, f"./cmd/{name}", flags, scratch)
-    cli = _download("github.com/dapr/cli", CLI_VERSION, scratch)
-    _compile(cli, "dapr", ".", f"-s -w -X main.version={CLI_VERSION}", scratch)
-    (result / _DURATION).write_text(f"{time.monotonic() - started:.0f}\n")
-    # The scratch folder may be on another file system, and only a rename within one is a single step.
-    staged = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(staged, ignore_errors=True)
-    shutil.copytree(result, staged)
-    shutil.rmtree(folder, ignore_errors=True)
-    staged.rename(folder)
-
-
-def _go_environment(scratch: Path) -> dict[str, str]:
-    # Without -modcacherw the module cache is read-only and could not be thrown away.
-    return {
-        **os.environ,
-        "GOMODCACHE": str(scratch / "modules"),
-        "GOCACHE": str(scratch / "build"),
-        "GOFLAGS": "-modcacherw -buildvcs=false",
-        "GOWORK": "off",
-        "CGO_ENABLED": "0",
-    }
-
-
-def _download(module: str, version: str, scratch: Path) -> Path:
-    print(f"  {module} {version}: download", flush=True)
-    answer = subprocess.run(
-        ["go", "mod", "download", "-json", f"{module}@v{version}"],
-        cwd=scratch,
-        env=_go_environment(scratch),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    described = json.loads(answer.stdout) if answer.stdout.startswith("{") else {}
-    if answer.returncode or "Dir" not in described:
-        reason = described.get("Error") or answer.stderr.strip().splitlines()[-1:]
-        raise LocalError(f"{module} {version} could not be downloaded ({reason}): is the Go module proxy reachable?")
-    return Path(described["Dir"])
-
-
-def _compile(source: Path, name: str, package: str, flags: str, scratch: Path, tags: str = "") -> None:
-    command = ["go", "build", "-C", str(source), "-trimpath", "-ldflags", flags, "-tags", tags]
-    command += ["-o", str(scratch / "result" / name), package]
-    log = scratch / f"{name}.log"
+def _build(result: Path, scratch: Path) -> None:
+    """Several GB in `scratch` become 0.4 GB in `result`."""
+    print(f"Building Dapr {DAPR_VERSION} once for this user (5 to 15 minutes)", flush=True)
     started = time.monotonic()
-    with log.open("wb") as output:
-        child = subprocess.Popen(command, env=_go_environment(scratch), stdout=output, stderr=subprocess.STDOUT)
-        try:
-            _show_progress(child, name, started)
-        finally:
-            child.kill()
-            child.wait()
-    if child.returncode:
-        kept = Path(tempfile.gettempdir()) / f"omnify-build-{name}.log"
-        shutil.copy(log, kept)
-        raise LocalError(f"{name} could not be built; log: {kept}, its last line: {tail(log, 1)}")
+    runtime = go.download("github.com/dapr/dapr", DAPR_VERSION, scratch)
+    flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPR_VERSION}"
+    go.compile_program(runtime, result / "daprd", "./cmd/daprd", flags, scratch, tags="allcomponents")
+    for name in ("placement", "scheduler", "sentry"):
+        go.compile_program(runtime, result / name, f"./cmd/{name}", flags, scratch)
+    cli = go.download("github.com/dapr/cli", CLI_VERSION, scratch)
+    go.compile_program(cli, result / "dapr", ".", f"-s -w -X main.version={CLI_VERSION}", scratch)
+    (result / _DURATION).write_text(f"{time.monotonic() - started:.0f}\n")
 
 
-def _show_progress(child: subprocess.Popen[bytes], name: str, started: float) -> None:
-    """One line that grows on a terminal, one line every half minute elsewhere."""
-    lively = sys.stdout.isatty()
-    while True:
-        try:
-            child.wait(1 if lively else 30)
-        except subprocess.TimeoutExpired:
-            print(f"  {name}: {time.monotonic() - started:4.0f} s", end="\r" if lively else "\n", flush=True)
-        else:
-            print(f"  {name}: built in {time.monotonic() - started:.0f} s", flush=True)
-            return
+@functools.cache
+def toxiproxy() -> Path:
+    """The TCP proxy that the fault drills cut and slow down, built first when this user has none yet."""
+    folder = paths.cache() / "toxiproxy" / TOXIPROXY_VERSION
+    go.build_once(folder, lambda made: os.access(made / "toxiproxy", os.X_OK), _build_toxiproxy, what="toxiproxy")
+    return folder / "toxiproxy"
+
+
+def _build_toxiproxy(result: Path, scratch: Path) -> None:
+    print(f"Building toxiproxy {TOXIPROXY_VERSION} once for this user (a minute)", flush=True)
+    source = go.download("github.com/Shopify/toxiproxy/v2", TOXIPROXY_VERSION, scratch)
+    go.compile_program(source, result / "toxiproxy", "./cmd/server", "-s -w", scratch)

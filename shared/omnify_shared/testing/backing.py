@@ -7,6 +7,7 @@ from typing import TypeVar
 from omnify_local.ports import free_port
 from omnify_local.secrets import default_infrastructure
 from omnify_local.servers import Kafka, Mailbox, Mongo, Redis, Server
+from omnify_local.servers.kafka import Listener
 from omnify_shared.testing.home import ExtraApp, Home
 
 _REDIS_DATABASES = 16
@@ -46,7 +47,10 @@ class Backing:
     @property
     def kafka(self) -> Kafka:
         """The session's Kafka."""
-        return self._running(Kafka, lambda: Kafka(self._folder / "kafka", free_port(), free_port()))
+        return self._running(Kafka, self._new_kafka)
+
+    def _new_kafka(self) -> Kafka:
+        return Kafka(self._folder / "kafka", free_port(), free_port(), Listener(free_port(), free_port()))
 
     @property
     def mongo(self) -> Mongo:

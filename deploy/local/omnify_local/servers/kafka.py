@@ -7,18 +7,27 @@ import re
 import shutil
 import subprocess
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from omnify_local import paths
 from omnify_local.errors import LocalError
+from omnify_local.go import locked
 from omnify_local.ports import LOOPBACK, answers
 from omnify_local.processes import tail
 from omnify_local.servers.base import Server
-from omnify_local.tools import locked
 
 _POM = Path(__file__).with_name("kafka_pom.xml")
 _JDK = 17
 _LOGGING = Path(__file__).with_name("kafka_log4j2.xml")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A further listener on `port` that sends clients to `advertised`, where a proxy stands."""
+
+    port: int
+    advertised: int
 
 
 class Kafka(Server):
@@ -26,9 +35,10 @@ class Kafka(Server):
 
     name = "Kafka"
 
-    def __init__(self, folder: Path, port: int, controller_port: int) -> None:
+    def __init__(self, folder: Path, port: int, controller_port: int, proxied: Listener | None = None) -> None:
         super().__init__(folder, port)
         self.controller_port = controller_port
+        self.proxied = proxied
         self._java = ""
         self._jars = Path()
 
@@ -64,14 +74,19 @@ class Kafka(Server):
             )
 
     def _properties(self) -> dict[str, str]:
+        ports = {"PLAINTEXT": (self.port, self.port)}
+        if self.proxied:
+            ports["PROXIED"] = (self.proxied.port, self.proxied.advertised)
+        listeners = [f"{name}://{LOOPBACK}:{port}" for name, (port, _) in ports.items()]
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{LOOPBACK}:{self.port},CONTROLLER://{LOOPBACK}:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{self.port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": ",".join([*listeners, f"CONTROLLER://{LOOPBACK}:{self.controller_port}"]),
+            "advertised.listeners": ",".join(f"{name}://{LOOPBACK}:{to}" for name, (_, to) in ports.items()),
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": str(self.folder / "data"),
             "num.partitions": "3",
             "auto.create.topics.enable": "true",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from omnify_local import locked_wheels, paths
 from omnify_local.errors import LocalError
+from omnify_local.go import locked
 from omnify_local.ports import LOOPBACK, answers
 from omnify_local.servers.base import Server
-from omnify_local.tools import locked
 
 _PACKAGE = Path(__file__).parents[1] / "mailbox"
 _FILES = ("package.json", "package-lock.json")
