@@ -44,7 +44,7 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
     telemetry = Telemetry(settings.app_id)
     app = FastAPI(title=title, version="1", lifespan=_lifespan(build, uses_state), docs_url=None, redoc_url=None)
     platform = app.state.platform = _platform(settings, telemetry, uses_state, keys)
-    app.state.service = None
+    app.state.service, app.state.build = None, build
     problems.install(app)
     openapi.install(app)
     for router in routers:

@@ -18,6 +18,7 @@ from omnify_shared.dapr.errors import AlreadyExists, Contended, Missing, Stale, 
 from omnify_shared.envelope import Codec, Envelope, Wire, remaining
 from omnify_shared.events.model import CloudEvent, EventData
 from omnify_shared.events.outbox import Outbox
+from omnify_shared.forms import Form
 from omnify_shared.state import StateStore
 
 M = TypeVar("M", bound=BaseModel)
@@ -64,7 +65,10 @@ class Documents(Generic[M]):
         *,
         outbox: Outbox | None = None,
         ttl: timedelta | None = None,
+        last: str | None = None,
     ) -> None:
+        """`last` is what the keys end in, where documents of one kind have several models."""
+        state.forms.note(Form(kind, model, last))
         self.kind = kind
         self._state = state
         self._codec = Codec(model)
@@ -137,7 +141,7 @@ class Documents(Generic[M]):
             wires = self._wires(emitted, key[-1], before.version + 1)
             fresh_ttl = ttl or (None if found else self._ttl)
             expires_at = self._expiry(fresh_ttl) if fresh_ttl else before.expires_at
-            after = Envelope(before.version + 1, value, before.outbox + wires, expires_at)
+            after = Envelope(before.version + 1, value, before.outbox + wires, expires_at, before.unknown)
             try:
                 await self._write(name, after, wires, etag=found.etag if found else None)
                 return Stored(value, after.version)

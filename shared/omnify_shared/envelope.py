@@ -19,26 +19,49 @@ Wire = dict[str, JsonValue]
 
 
 class Versioned(Protocol):
-    """What a stored model may declare: its schema version and how older data becomes current."""
+    """What a stored model may declare: its schema version and how older data becomes current.
+
+    `written_as` names the model of the version before while that one is still written (`downgraded()` makes it):
+    the first half of a change that older replicas could not read, see docs/decisions/0017.
+    """
 
     schema_version: ClassVar[int]
+    written_as: ClassVar[type[BaseModel]]
 
     @classmethod
     def upgrade(cls, data: dict[str, Any], from_version: int) -> dict[str, Any]: ...
+
+    def downgraded(self) -> BaseModel: ...
+
+
+def version_of(model: Any) -> int:
+    """The schema version of a stored model, 1 unless it says otherwise."""
+    return int(getattr(model, "schema_version", 1))
+
+
+def written_model(model: Any) -> Any:
+    """The model whose form is written: the model itself, or the version before it."""
+    return getattr(model, "written_as", model)
 
 
 class UnreadableDocument(RuntimeError):
     """A stored document does not fit its model and can't be upgraded: a defect, never the caller's fault."""
 
 
+class NewerDocument(UnreadableDocument):
+    """A later release wrote the document in a form that this one does not know."""
+
+
 @dataclass(slots=True)
 class Envelope(Generic[M]):
-    """An aggregate as read from the store."""
+    """An aggregate as read from the store. `unknown` are fields of its data that a later release added: a rewrite
+    carries them along."""
 
     version: int
     data: M
     outbox: list[Wire] = field(default_factory=list)
     expires_at: float | None = None
+    unknown: Wire = field(default_factory=dict)
 
 
 class Codec(Generic[M]):
@@ -46,27 +69,44 @@ class Codec(Generic[M]):
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
-        self._schema = int(getattr(model, "schema_version", 1))
+        self._schema = version_of(model)
         self._adapter: TypeAdapter[M] = TypeAdapter(model)
+        written = written_model(model)
+        self._older = written is not model
+        self._written_schema = version_of(written)
+        self._written: TypeAdapter[Any] = TypeAdapter(written)
+        self._fields = frozenset(written.model_fields)
 
     def encode(self, envelope: Envelope[M]) -> bytes:
         """The envelope as JSON bytes."""
-        data = self._adapter.dump_json(envelope.data)
-        head = b'{"v":%d,"n":%d,"x":%s,"d":' % (self._schema, envelope.version, to_json(envelope.expires_at))
+        value: Any = envelope.data
+        data = self._written.dump_json(value.downgraded() if self._older else value)
+        if envelope.unknown:
+            data = to_json(envelope.unknown | from_json(data))
+        head = b'{"v":%d,"n":%d,"x":%s,"d":' % (self._written_schema, envelope.version, to_json(envelope.expires_at))
         return head + data + b',"o":' + to_json(envelope.outbox) + b"}"
 
     def decode(self, raw: bytes) -> Envelope[M]:
         """The envelope in JSON bytes. Raises UnreadableDocument."""
         stored = from_json(raw)
         try:
-            data = stored["d"]
-            if stored["v"] != self._schema:
-                data = self._upgraded(data, stored["v"])
-            return Envelope(stored["n"], self._adapter.validate_python(data), stored.get("o") or [], stored.get("x"))
+            data, version = stored["d"], stored["v"]
+            unknown = self._unknown(data) if version == self._written_schema else {}
+            if version != self._schema:
+                data = self._upgraded(data, version)
+            value = self._adapter.validate_python(data, extra="ignore")
+            return Envelope(stored["n"], value, stored.get("o") or [], stored.get("x"), unknown)
         except (ValidationError, KeyError, TypeError) as error:
             raise UnreadableDocument(f"{self._model.__name__}: {error}") from error
 
+    def _unknown(self, data: dict[str, Any]) -> Wire:
+        if data.keys() <= self._fields:
+            return {}
+        return {name: value for name, value in data.items() if name not in self._fields}
+
     def _upgraded(self, data: dict[str, Any], version: int) -> dict[str, Any]:
+        if version > self._schema:
+            raise NewerDocument(f"{self._model.__name__}: written as version {version}, read here up to {self._schema}")
         upgrade = getattr(self._model, "upgrade", None)
         if upgrade is None:
             raise UnreadableDocument(f"{self._model.__name__}: no upgrade from schema version {version}")

@@ -49,7 +49,7 @@ class Index:
     """An append-only list per scope. Adding an id twice to the newest page keeps one entry."""
 
     def __init__(self, state: StateStore, kind: str, page_size: int = 200) -> None:
-        self._heads = Documents(state, f"{kind}-index", _Head)
+        self._heads = Documents(state, f"{kind}-index", _Head, last="head")
         self._pages = Documents(state, f"{kind}-index", _PageDocument)
         self._page_size = page_size
 

@@ -17,6 +17,7 @@ from grpc import StatusCode
 
 from omnify_shared.dapr.errors import AlreadyExists, SidecarUnavailable, Stale
 from omnify_shared.dapr.sidecar import Sidecar, translate
+from omnify_shared.forms import Forms
 
 STORE = "statestore"
 BULK_KEYS = 100  # keys per bulk read
@@ -50,6 +51,7 @@ class StateStore:
     """
 
     def __init__(self, sidecar: Sidecar, store: str = STORE) -> None:
+        self.forms = Forms()
         self._sidecar = sidecar
         self._store = store
 

@@ -7,7 +7,8 @@ from pydantic_core import from_json, to_json
 
 from omnify_analytics.metrics import DayOrders
 from omnify_analytics.orders.parse import ParsedOrders
-from omnify_analytics.records import FactPiece
+from omnify_analytics.records import DayFacts, FactPiece
+from omnify_shared.envelope import UnreadableDocument
 
 PIECE_ORDERS: Final = 1_000  # orders per document: with the longest ids still below the sidecar's message limit
 SCHEMA: Final = 1
@@ -21,21 +22,22 @@ def facts_of(parsed: ParsedOrders, *, order_ids: bool, quantities: bool) -> Iter
     for day, count in counts.iter_rows():
         for piece, offset in enumerate(range(0, count, PIECE_ORDERS)):
             part = by_day.slice(start + offset, min(PIECE_ORDERS, count - offset))
-            data = to_json(
-                {
-                    "v": SCHEMA,
-                    "customers": part["customer"].to_list(),
-                    "amounts": part["amount"].to_list(),
-                    "orders": part["order"].to_list() if order_ids else None,
-                    "quantities": part["quantity"].to_list() if quantities else None,
-                }
+            made = DayFacts(
+                v=SCHEMA,
+                customers=part["customer"].to_list(),
+                amounts=part["amount"].to_list(),
+                orders=part["order"].to_list() if order_ids else None,
+                quantities=part["quantity"].to_list() if quantities else None,
             )
+            data = to_json(made)
             yield FactPiece(day=day, piece=piece, size=len(data)), data
         start += count
 
 
 def day_orders(facts: Iterable[tuple[FactPiece, bytes]]) -> Iterator[DayOrders]:
-    """The orders in stored facts."""
+    """The orders in stored facts. Raises UnreadableDocument for those of a later release."""
     for piece, data in facts:
         stored = from_json(data)
+        if stored["v"] != SCHEMA:
+            raise UnreadableDocument(f"facts of version {stored['v']}, read here: {SCHEMA}")
         yield DayOrders(piece.day, stored["customers"], stored["amounts"], stored["orders"])

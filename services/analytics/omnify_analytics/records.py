@@ -1,7 +1,8 @@
 """What the analytics service stores."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -98,3 +99,17 @@ class Manifest(Stored):
     """All fact documents of an import, oldest day first."""
 
     pieces: list[FactPiece]
+
+
+@dataclass(frozen=True, slots=True)
+class DayFacts:
+    """Orders of one day as columns of the same length; amounts are whole numbers of 10^-SCALE units (see `metrics`).
+
+    `v` is the schema version.
+    """
+
+    v: Literal[1]
+    customers: list[str]
+    amounts: list[int]
+    orders: list[str] | None
+    quantities: list[int | None] | None

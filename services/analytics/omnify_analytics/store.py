@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from omnify_analytics.records import FactPiece, FileClaim, Import, Ledger, Manifest, OpenImports
+from omnify_analytics.records import DayFacts, FactPiece, FileClaim, Import, Ledger, Manifest, OpenImports
 from omnify_shared.documents import Documents, key_of
 from omnify_shared.envelope import Codec
 from omnify_shared.events.outbox import Outbox
+from omnify_shared.forms import Form
 from omnify_shared.indexes import Index
 from omnify_shared.state import StateStore
 
@@ -20,6 +21,7 @@ CHUNK_LIFE: Final = timedelta(days=7)  # an upload that was never acknowledged g
 MESSAGE_BYTES: Final = 2 * 1024 * 1024  # per call, half of what the sidecar takes
 AT_ONCE: Final = 4
 _OPEN: Final = "all"
+FORMS: Final = (Form("chunk", str, enveloped=False), Form("fact", DayFacts, enveloped=False))
 T = TypeVar("T")
 
 
@@ -43,6 +45,8 @@ class AnalyticsStore:
     """Imports, their raw bytes, facts and ledgers. Every method raises SidecarUnavailable while the store is down."""
 
     def __init__(self, state: StateStore, outbox: Outbox, *, facts_per_write: int) -> None:
+        for form in FORMS:
+            state.forms.note(form)
         self._state = state
         self._facts_per_write = facts_per_write
         self.imports = Documents(state, "import", Import, outbox=outbox)

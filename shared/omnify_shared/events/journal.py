@@ -12,19 +12,37 @@ from dataclasses import dataclass, field
 from pydantic_core import from_json, to_json
 
 from omnify_shared import clock
+from omnify_shared.forms import Form
 from omnify_shared.state import StateStore
 
+KIND = "outbox"
 SEGMENT_KEYS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A replica's sign of life (unix seconds), and its first and last segment."""
+
+    seen: float
+    first: int
+    last: int
+
+
+FORMS = (
+    Form(KIND, list[str], enveloped=False),
+    Form(KIND, Head, last="head", enveloped=False),
+    Form(KIND, list[str], last="replicas", enveloped=False),
+)
 
 
 def segment_key(replica: str, number: int) -> str:
     """Where a replica's segment lies."""
-    return f"outbox/{replica}/{number}"
+    return f"{KIND}/{replica}/{number}"
 
 
 def head_key(replica: str) -> str:
-    """Where a replica's head lies: `{seen: unix seconds, first, last}`."""
-    return f"outbox/{replica}/head"
+    """Where a replica's head lies."""
+    return f"{KIND}/{replica}/head"
 
 
 @dataclass
@@ -38,6 +56,8 @@ class Journal:
     """The journal of one replica. `reserve` before the write, `done` once all events of the key are out."""
 
     def __init__(self, state: StateStore, replica: str) -> None:
+        for form in FORMS:
+            state.forms.note(form)
         self._state = state
         self.replica = replica
         self._segments: dict[int, _Segment] = {}
@@ -101,7 +121,7 @@ class Journal:
     async def beat(self) -> None:
         """Writes the head: which segments there are and that this replica is alive."""
         first = min(self._segments, default=self._last + 1)
-        head = {"seen": clock.now().timestamp(), "first": first, "last": self._last}
+        head = Head(seen=clock.now().timestamp(), first=first, last=self._last)
         await self._state.put(head_key(self.replica), to_json(head))
         self._head_last = self._last
 

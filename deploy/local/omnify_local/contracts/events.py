@@ -24,8 +24,8 @@ def file_of(event_type: str) -> str:
 
 def data_schema(event: EventType) -> Schema:
     """What the producer puts into `data`; fields may be added later, so others are allowed."""
-    opened: Schema = _opened(event.model_json_schema(mode="serialization"))
-    return opened
+    schema: Schema = opened(event.model_json_schema(mode="serialization"))
+    return schema
 
 
 def reader_schema(event: EventType) -> Schema:
@@ -66,12 +66,13 @@ def event_schema(event: EventType) -> Schema:
     return schema | ({"$defs": definitions} if definitions else {})
 
 
-def _opened(node: Any) -> Any:
+def opened(node: Any) -> Any:
+    """The schema with every object open to fields that it does not name."""
     if isinstance(node, dict):
         return {
-            key: _opened(value) for key, value in node.items() if not (key == "additionalProperties" and value is False)
+            key: opened(value) for key, value in node.items() if not (key == "additionalProperties" and value is False)
         }
-    return [_opened(item) for item in node] if isinstance(node, list) else node
+    return [opened(item) for item in node] if isinstance(node, list) else node
 
 
 def _text_of(event: EventType) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from omnify_local.contracts import api_breaks, breaks, events, routes
+from omnify_local.contracts import api_breaks, breaks, events, routes, state
 from omnify_local.contracts.services import Service
 
 FOLDER = Path("docs") / "contracts"
@@ -26,6 +26,8 @@ def generated(services: Iterable[Service]) -> dict[str, str]:
             files[f"openapi/{service.name}.internal.json"] = _json(internal)
         for event in service.produces:
             files[f"events/{events.file_of(event.event_type)}"] = _json(events.event_schema(event))
+    for (owner, name), form in state.forms(services).items():
+        files[f"state/{owner}/{name}.json"] = _json(state.document(form))
     return files
 
 
@@ -86,6 +88,9 @@ def broken(folder: Path, files: Mapping[str, str], services: Iterable[Service]) 
         if name.startswith("openapi/"):
             service = name.removeprefix("openapi/").removesuffix(".json")
             found += api_breaks.of_api(service, json.loads(text), json.loads(files.get(name, "{}")))
+        if name.startswith("state/"):
+            form = name.removeprefix("state/").removesuffix(".json")
+            found += state.of_state(form, json.loads(text), json.loads(files[name]) if name in files else None)
     return found + list(breaks.of_readers(services, promised))
 
 

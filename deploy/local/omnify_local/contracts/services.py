@@ -1,5 +1,6 @@
 """The services as imported: their apps, the events they publish and those they read."""
 
+import asyncio
 import contextlib
 import importlib
 import importlib.util
@@ -12,6 +13,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from omnify_shared.events import EventData
+from omnify_shared.forms import Form
+from omnify_shared.platform import Platform
 
 _FOREIGN = ("OMNIFY_", "DAPR_", "APP_", "OTEL_")
 EventType = type[EventData]
@@ -19,13 +22,18 @@ EventType = type[EventData]
 
 @dataclass(frozen=True)
 class Service:
-    """One service. `reads` is what its events module declares, `handles` what its app subscribes to."""
+    """One service. `reads` is what its events module declares, `handles` what its app subscribes to.
+
+    `stores` are the forms of its own documents, `shares` those of the building blocks that every app is given.
+    """
 
     name: str
     app: FastAPI
     produces: tuple[EventType, ...] = ()
     reads: tuple[EventType, ...] = ()
     handles: tuple[EventType, ...] = ()
+    stores: tuple[Form, ...] = ()
+    shares: tuple[Form, ...] = ()
 
 
 def load(root: Path) -> list[Service]:
@@ -41,7 +49,30 @@ def _service(name: str) -> Service:
     events = importlib.import_module(f"{package}.events") if _has(package, "events") else None
     subscriptions = app.state.subscriptions
     handles = [subscription.reader for subscription in subscriptions.by_type.values()] if subscriptions else []
-    return Service(name, app, tuple(getattr(events, "EVENTS", ())), tuple(getattr(events, "READS", ())), tuple(handles))
+    return Service(
+        name,
+        app,
+        produces=tuple(getattr(events, "EVENTS", ())),
+        reads=tuple(getattr(events, "READS", ())),
+        handles=tuple(handles),
+        **_forms(app),
+    )
+
+
+def _forms(app: FastAPI) -> dict[str, tuple[Form, ...]]:
+    """What the app stores. Its service object is made, as at a start, and let go before anything has begun."""
+    platform: Platform = app.state.platform
+    if not platform.uses_state:
+        return {}
+    shared = tuple(platform.state.forms)
+
+    async def make() -> None:
+        async with app.state.build(platform):
+            pass
+        await platform.tasks.close()
+
+    asyncio.run(make())
+    return {"shares": shared, "stores": tuple(form for form in platform.state.forms if form not in shared)}
 
 
 def _has(package: str, module: str) -> bool:
