@@ -22,7 +22,7 @@ _HOSTS = tuple(".".join(parts) for parts in (
     ("repo1", "maven"), ("deb", "debian"), ("static", "crates"), ("index", "crates"),
 ))  # fmt: skip
 _OPTIONS = ("--universal", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--quiet")
-_TOOL_LOCKS = ("uv", "secantusdb", "nodejs")
+_TOOL_LOCKS = ("uv", "secantusdb", "nodejs", "golang")
 
 
 @dataclass(frozen=True)

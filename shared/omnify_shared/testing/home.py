@@ -2,26 +2,16 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from omnify_local import paths, secrets
+from omnify_local import admission, paths, secrets
+from omnify_local.admission import Guest, Resource
 from omnify_local.secrets import TOKENS
 
-Resource = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ExtraApp:
-    """An app-id of a test that joins a set: it may use every component, and the topics named here."""
-
-    app_id: str
-    publishes: tuple[str, ...] = ()
-    subscribes: tuple[str, ...] = ()
-    secrets: Mapping[str, str] = field(default_factory=dict)
+ExtraApp = Guest
+"""An app-id of a test that joins a set."""
 
 
 class Home:
@@ -38,7 +28,7 @@ class Home:
         tokens = secrets.read(path, TOKENS)
         self.dapr_api_token, self.app_api_token = tokens["dapr-api-token"], tokens["app-api-token"]
         for app in extra:
-            self._admit(app)
+            self.admit(app)
 
     @property
     def configuration(self) -> Path:
@@ -79,27 +69,7 @@ class Home:
         documents[0]["spec"].pop("api", None)
         self.rewrite("configuration.yaml", documents)
 
-    def _admit(self, app: ExtraApp) -> None:
-        for file in sorted(self.components.glob("*.yaml")):
-            documents = self.resources(file.name)
-            for document in documents:
-                if document["kind"] == "Component":
-                    document["scopes"].append(app.app_id)
-                if document["kind"] == "Component" and document["spec"]["type"].startswith("pubsub."):
-                    _admit_topics(document, app)
-                if document["kind"] == "Configuration":
-                    document["spec"]["secrets"]["scopes"][-1]["allowedSecrets"].extend(app.secrets)
-                if document["kind"] == "Resiliency":
-                    apps = document["spec"]["targets"]["apps"]
-                    apps.setdefault(app.app_id, apps["auth"])
-            self.rewrite(file.name, documents)
+    def admit(self, app: ExtraApp) -> None:
+        """Let an app join. Sidecars that run already have read their components, and do not mind."""
+        admission.admit(self.components, app)
         secrets.write(self.path, app.app_id, dict(app.secrets))
-
-
-def _admit_topics(component: Resource, app: ExtraApp) -> None:
-    """Give the app its topics; protected ones stay closed to everybody else."""
-    fields = {item["name"]: item for item in component["spec"]["metadata"]}
-    protected = fields["protectedTopics"]["value"].split(",")
-    fields["protectedTopics"]["value"] = ",".join(dict.fromkeys([*protected, *app.publishes, *app.subscribes]))
-    fields["publishingScopes"]["value"] += f";{app.app_id}={','.join(app.publishes)}"
-    fields["subscriptionScopes"]["value"] += f";{app.app_id}={','.join(app.subscribes)}"
