@@ -18,12 +18,15 @@ from omnify_shared.dapr.errors import AlreadyExists, Contended, Missing, Stale, 
 from omnify_shared.envelope import Codec, Envelope, Wire, remaining
 from omnify_shared.events.model import CloudEvent, EventData
 from omnify_shared.events.outbox import Outbox
+from omnify_shared.faults import point, reach
 from omnify_shared.forms import Form
 from omnify_shared.state import StateStore
 
 M = TypeVar("M", bound=BaseModel)
 Key = tuple[str, ...]
 Emit = Callable[[EventData], None]
+
+WRITTEN = point("outbox.event.written")
 
 TRIES = 12
 MAX_KEY = 512  # characters
@@ -167,6 +170,7 @@ class Documents(Generic[M]):
                 outbox.unsure(name)
             raise
         if events and outbox:
+            reach(WRITTEN)
             outbox.committed(name, events)
 
     async def _put(self, name: str, data: bytes, etag: str | None, ttl: timedelta | None) -> None:

@@ -19,9 +19,14 @@ from pydantic import BaseModel
 from omnify_shared import clock
 from omnify_shared.dapr.errors import AlreadyExists
 from omnify_shared.documents import Documents, Emit
+from omnify_shared.faults import point, reach
 from omnify_shared.identity import bearer_token
 from omnify_shared.problems import BadRequest, Conflict, Problem, Unprocessable, problem_response
 from omnify_shared.state import StateStore
+
+BEGUN = point("idempotency.request.begun")
+WORKED = point("idempotency.request.worked")
+KEPT = point("idempotency.request.kept")
 
 KEEP = timedelta(hours=24)
 LEASE = 60.0  # seconds after which a request that never ended counts as dead
@@ -69,6 +74,7 @@ class Idempotency:
             kept = (await self._attempts.upsert(digest, initial=lambda: fresh, change=_take_over(fresh))).value
             if kept.status == "done":
                 return _answer(kept)
+        reach(BEGUN)
         try:
             response = await work()
         except Problem as problem:
@@ -76,7 +82,9 @@ class Idempotency:
         except BaseException:
             await self._attempts.delete(digest)
             raise
+        reach(WORKED)
         await self._keep(digest, fresh, response)
+        reach(KEPT)
         return response
 
     async def _keep(self, digest: str, attempt: _Attempt, response: Response) -> None:

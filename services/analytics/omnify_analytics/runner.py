@@ -23,6 +23,7 @@ from omnify_analytics.store import AnalyticsStore, unpacked
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing, SidecarError
 from omnify_shared.documents import Emit
+from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.problems import Problem
 from omnify_shared.tasks import Tasks
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
     from omnify_analytics.orders.parse import ParsedOrders
 
 log = structlog.get_logger()
+
+LEASED = point("analytics.import.leased")
+PARSED_FILE = point("analytics.import.parsed")
+FACTS = point("analytics.import.facts")
+MANIFEST = point("analytics.import.manifest")
+COMMITTED = point("analytics.import.committed")
+COMPLETED = point("analytics.import.completed")
+CLEANED = point("analytics.import.cleaned")
 
 MAX_ATTEMPTS: Final = 10
 UNCLAIMED: Final = timedelta(seconds=10)  # what an upload may need from its document to its answer
@@ -99,8 +108,10 @@ class ImportRunner:
         if not taken.ended:
             if taken.lease is None or taken.lease.owner != self._replica:
                 return
+            reach(LEASED)
             async with self._kept_alive(taken) as progress:
                 taken = await self._outcome(taken, progress)
+                reach(COMPLETED)
         await self._clean_up(taken)
 
     def _lease(self, found: Import, _: Emit) -> Import:
@@ -158,13 +169,16 @@ class ImportRunner:
         latest = taken.created_at.date() + timedelta(days=1)
         parsed = await asyncio.to_thread(_parse, chunks, taken.options, latest, read)
         progress.rows, progress.share = parsed.read, PARSED
+        reach(PARSED_FILE)
         if not parsed.accepted:
             return await self._fail(taken, "no row of the file could be taken", parsed)
         facts = await asyncio.to_thread(_facts, parsed, taken.options)
         async for done in self._store.put_facts(taken.organization_id, taken.import_id, facts):
             progress.share = PARSED + (1 - PARSED) * 0.99 * done / len(facts)
+            reach(FACTS)
         manifest = Manifest(pieces=[piece for piece, _ in facts])
         await self._store.put_manifest(taken.organization_id, taken.import_id, manifest)
+        reach(MANIFEST)
         try:
             replaced = await self._commit(taken)
         except Problem as refusal:
@@ -172,6 +186,7 @@ class ImportRunner:
                 raise
             await self._store.delete_facts(taken.organization_id, taken.import_id)
             return await self._fail(taken, refusal.detail, parsed)
+        reach(COMMITTED)
         return await self._complete(taken, parsed, replaced)
 
     async def _commit(self, taken: Import) -> list[str]:
@@ -223,6 +238,7 @@ class ImportRunner:
         for import_id in ended.replaces:
             await self._store.delete_facts(ended.organization_id, import_id)
         await self._store.delete_chunks(ended.import_id, ended.chunks)
+        reach(CLEANED)
         await self._store.remove_open(ended.organization_id, ended.import_id)
         log.info("import ended", import_id=ended.import_id, status=ended.status, rows=ended.rows_read)
 

@@ -19,6 +19,7 @@ from omnify_analytics.store import AnalyticsStore, FactsMissing, LedgerState
 from omnify_analytics.uploads import Upload
 from omnify_shared import clock
 from omnify_shared.documents import Emit
+from omnify_shared.faults import point, reach
 from omnify_shared.identity import Principal
 from omnify_shared.ids import new_id
 from omnify_shared.platform import Platform
@@ -26,6 +27,11 @@ from omnify_shared.problems import Unavailable
 
 if TYPE_CHECKING:
     from omnify_analytics.metrics import Sales
+
+STORED = point("analytics.import.stored")
+CREATED = point("analytics.import.created")
+OPENED = point("analytics.import.opened")
+CLAIMED = point("analytics.import.claimed")
 
 
 class AnalyticsService:
@@ -56,6 +62,7 @@ class AnalyticsService:
             check_currency((await self._store.ledger(organization_id)).ledger, upload.sha256, upload.options.currency)
             made = await self._keep(caller, upload)
             if await self._claim(made, instead_of=owner):
+                reach(CLAIMED)
                 self._runner.start(organization_id, made.import_id)
                 return made.import_id
             await self._forget(made)
@@ -67,6 +74,7 @@ class AnalyticsService:
         async for piece in upload.pieces():
             await self._store.put_chunk(import_id, chunks, piece)
             chunks += 1
+        reach(STORED)
         made = Import(
             import_id=import_id,
             organization_id=organization_id,
@@ -78,8 +86,10 @@ class AnalyticsService:
             options=upload.options,
         )
         await self._store.imports.create(organization_id, import_id, value=made)
+        reach(CREATED)
         await self._store.listed.add(organization_id, import_id)
         await self._store.add_open(organization_id, import_id)
+        reach(OPENED)
         return made
 
     async def _claim(self, made: Import, *, instead_of: FileClaim | None) -> bool:

@@ -15,8 +15,14 @@ from omnify_email.senders import Mail, MailSender
 from omnify_email.settings import EmailSettings
 from omnify_email.store import FINAL, TRIES, InHand, MailRecord, MailStore, hash_of
 from omnify_shared import clock
+from omnify_shared.faults import point, reach
 
 log = structlog.get_logger()
+CLAIMED = point("email.send.claimed")
+MINTED = point("email.send.minted")
+SENT = point("email.send.sent")
+RECORDED = point("email.send.recorded")
+
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=4)
 
@@ -43,6 +49,7 @@ class EmailService:
             return None
         if mail.status != "sending":
             return mail
+        reach(CLAIMED)
         return await self._try(mail)
 
     async def retry(self, event_id: str) -> MailRecord:
@@ -91,8 +98,12 @@ class EmailService:
             raise
         except Exception as error:
             return await self._postpone(mail, _reason(error))
+        reach(SENT)
         log.info("mail sent", event_id=mail.event_id, kind=mail.kind, attempts=mail.attempts)
-        return await self._store.end(mail, "sent", recipient_hash=recipient, provider=self._sender.name, reason=None)
+        known = {"recipient_hash": recipient, "provider": self._sender.name, "reason": None}
+        ended = await self._store.end(mail, "sent", **known)
+        reach(RECORDED)
+        return ended
 
     async def _postpone(self, mail: MailRecord, reason: str) -> MailRecord:
         if mail.attempts >= TRIES:
@@ -104,6 +115,7 @@ class EmailService:
 
     async def _send(self, mail: MailRecord) -> str:
         contact, values = await self._contents(mail)
+        reach(MINTED)
         subject = SUBJECTS[mail.kind]
         name = greeting_name(contact.full_name)
         text, html = render(mail.kind, {**values, "name": name, "subject": subject})

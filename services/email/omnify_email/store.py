@@ -13,8 +13,11 @@ from pydantic import BaseModel
 from omnify_email.rendering import Kind
 from omnify_shared import clock
 from omnify_shared.documents import Documents, Emit
+from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.state import StateStore
+
+LISTED = point("email.send.listed")
 
 RETENTION = timedelta(days=30)
 LEASE = timedelta(seconds=12)  # longer than a handler may run
@@ -105,6 +108,7 @@ class MailStore:
     async def postpone(self, mail: MailRecord, due: datetime, reason: str) -> MailRecord:
         """Lets the mail wait. Listed first: a crash in between leaves an entry too many, never a forgotten mail."""
         await self.list_waiting(mail.event_id, due)
+        reach(LISTED)
         return await self._write(mail, status="waiting", until=due, reason=reason)
 
     async def list_waiting(self, event_id: str, due: datetime) -> None:

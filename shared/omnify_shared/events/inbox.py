@@ -12,8 +12,12 @@ from pydantic import BaseModel
 from omnify_shared import clock
 from omnify_shared.dapr.errors import AlreadyExists, StateConflict
 from omnify_shared.documents import Documents, Emit
+from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.state import StateStore
+
+BEGUN = point("inbox.event.begun")
+DONE = point("inbox.event.done")
 
 RETENTION = timedelta(days=7)
 LEASE = 10.0  # seconds that a replica has to handle an event before another may take over
@@ -51,10 +55,13 @@ class Inbox:
             raise Busy
         self._in_hand.add(key)
         try:
-            return await self._take(key)
+            ours = await self._take(key)
         except BaseException:
             self._in_hand.discard(key)
             raise
+        if ours:
+            reach(BEGUN)
+        return ours
 
     async def _take(self, key: tuple[str, str]) -> bool:
         now = clock.now().timestamp()
@@ -85,6 +92,7 @@ class Inbox:
     async def done(self, source: str, event_id: str) -> None:
         """The event was handled; from now on it is dropped."""
         await self._close(source, event_id, "done", None)
+        reach(DONE)
 
     async def failed(self, source: str, event_id: str, reason: str) -> None:
         """The event could not be handled now; the next delivery tries again. `reason` goes to its dead letter."""

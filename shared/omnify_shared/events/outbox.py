@@ -22,11 +22,16 @@ from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.envelope import Wire, pending, without
 from omnify_shared.events.journal import Journal, head_key, read_journal, segment_key
 from omnify_shared.events.model import topic_of
+from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.state import Change, StateStore
 from omnify_shared.tasks import Tasks
 
 log = structlog.get_logger()
+
+JOURNALLED = point("outbox.event.journalled")
+PUBLISHED = point("outbox.event.published")
+CLEARED = point("outbox.event.cleared")
 
 PUBSUB = "pubsub"
 REPLICAS_KEY = "outbox/replicas"
@@ -71,6 +76,7 @@ class Outbox:
         if not self._joined.is_set():
             await self._wait_joined()
         await self._journal.reserve(key)
+        reach(JOURNALLED)
 
     async def _wait_joined(self) -> None:
         try:
@@ -118,6 +124,7 @@ class Outbox:
         async with self._gate:
             while queue:
                 await self._publish_until_taken(queue[0])
+                reach(PUBLISHED)
                 self._published.setdefault(key, set()).add(str(queue.popleft()["id"]))
         del self._queues[key]
 
@@ -217,6 +224,7 @@ class Outbox:
                 changes.append(Change(key, cleared[0], entry.etag, cleared[1]))
         for start in range(0, len(changes), CLEAR_BATCH):
             await self._write_cleared(changes[start : start + CLEAR_BATCH])
+            reach(CLEARED)
 
     async def _write_cleared(self, changes: Sequence[Change]) -> None:
         if len(changes) > 1 and await self._state.swap_many(changes):

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
 from omnify_shared.events.inbox import Busy, Inbox
 from omnify_shared.events.model import CloudEvent, EventData, topic_of
+from omnify_shared.faults import point, reach
 
 log = structlog.get_logger()
 
@@ -22,6 +23,8 @@ Dedupe = Literal["inbox", "effect"]
 Answer = Literal["SUCCESS", "RETRY", "DROP"]
 Handler = Callable[[CloudEvent[Any], Any], Awaitable[None]]
 H = TypeVar("H", bound=Callable[..., Awaitable[None]])
+HANDLED = point("inbox.event.handled")
+
 MAX_REASON = 500  # characters
 
 
@@ -112,6 +115,7 @@ class Dispatcher:
             return "RETRY", _reason(error)
         try:
             await subscription.handler(event, service)
+            reach(HANDLED)
             if recorded:
                 await self._inbox.done(event.source, event.id)
             return "SUCCESS", None

@@ -1,6 +1,7 @@
 """A service as it runs in production: uvicorn in a process of its own, beside its sidecar."""
 
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,6 +41,11 @@ class Service(Controls):
         return {"dapr-api-token": self.sidecar.home.app_api_token}
 
     @property
+    def orders(self) -> Path:
+        """Where it looks for the point to die at (see omnify_shared.faults)."""
+        return self.sidecar.home.path / f"die-{self.name}"
+
+    @property
     def log(self) -> Path:
         """Log over all starts."""
         return self.sidecar.home.logs / f"{self.name}.log"
@@ -49,7 +55,8 @@ class Service(Controls):
         options = ["--host", LOOPBACK, "--port", str(self.port), "--no-access-log", "--no-proxy-headers"]
         options += ["--timeout-graceful-shutdown", "10"]
         command = [sys.executable, "-m", "uvicorn", "--factory", self.factory, *options]
-        environment = {"OMNIFY_ENVIRONMENT": "test", **self.sidecar.app_environment, **self.environment}
+        told = {"OMNIFY_ENVIRONMENT": "test", "OMNIFY_FAULT_POINT": str(self.orders)}
+        environment = {**told, **self.sidecar.app_environment, **self.environment}
         self.process = Process(self.name, command, log=self.log, cwd=self.sidecar.home.path, env=environment)
 
     def start(self, *, ready: bool = True, timeout: float = 40) -> "Service":
@@ -61,6 +68,21 @@ class Service(Controls):
             self.kill()
             raise
         return self
+
+    def die_at(self, point: str, *, passing: int = 1) -> None:
+        """Have it kill itself when it comes to this point for the given time. It stays away until `start()`."""
+        self.orders.write_text(f"{point} {passing}")
+
+    def wait_for_death(self, timeout: float = 40) -> None:
+        """Wait until it has died of `die_at`; LocalError when it does not come to the point."""
+        assert self.process is not None
+        deadline = time.monotonic() + timeout
+        while self.process.running:
+            if time.monotonic() > deadline:
+                point = self.orders.read_text() if self.orders.exists() else "a point"
+                raise LocalError(f"{self.name} did not come to {point} within {timeout:g} s")
+            time.sleep(0.02)
+        self.kill()
 
     def wait(self, *, ready: bool = True, timeout: float = 40) -> None:
         """Wait for readiness or liveness; LocalError with the log's tail."""

@@ -26,9 +26,14 @@ from omnify_auth.store import Store
 from omnify_shared import clock
 from omnify_shared.dapr.errors import AlreadyExists, Contended
 from omnify_shared.documents import Emit
+from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.problems import TooManyRequests, Unprocessable
 from omnify_shared.ratelimits import RateLimits
+
+CLAIMED = point("auth.register.claimed")
+PREPARED = point("auth.register.prepared")
+CREATED = point("auth.register.created")
 
 
 class Registration:
@@ -53,6 +58,7 @@ class Registration:
         name = await self._directory.name(form.email)
         may_mail = await self._may_mail(name)
         verification = _typed(form, password, await self._claim(name))
+        reach(CLAIMED)
         user = await self._store.users.get(verification.user_id)
         if user is None and await self._created(form, verification):
             return
@@ -115,6 +121,7 @@ class Registration:
             created_at=verification.created_at,
         )
         await asyncio.gather(self._store_verification(verification), self._found(organization))
+        reach(PREPARED)
         registered = UserRegistered(
             user_id=verification.user_id,
             organization_id=verification.organization_id,
@@ -126,6 +133,7 @@ class Registration:
             )
         except AlreadyExists:
             return False
+        reach(CREATED)
         return True
 
     async def _found(self, organization: Organization) -> None:

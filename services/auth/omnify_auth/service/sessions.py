@@ -16,8 +16,17 @@ from omnify_auth.vault import RootKeys
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
+from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.revocations import Revocations
+
+CHECKED = point("auth.login.checked")
+WRITTEN = point("auth.login.written")
+READ = point("auth.refresh.read")
+ROTATED = point("auth.refresh.rotated")
+SIGNED = point("auth.refresh.signed")
+ENDED = point("auth.logout.ended")
+REVOKED = point("auth.logout.revoked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ class Sessions:
             raise EmailNotVerified
         if await self._hasher.is_outdated(user.password):
             user = await self._rehashed(user, password)
+        reach(CHECKED)
         return await self._started(user)
 
     async def refresh(self, text: str) -> SignedIn:
@@ -82,14 +92,18 @@ class Sessions:
         if token is None:
             raise InvalidRefreshToken
         successor = tokens.successor(token)
+        reach(READ)
         session = await self._exchanged(token, successor)
+        reach(ROTATED)
         if session.ended_at:
             await self._revocations.add(session.session_id)
             raise InvalidRefreshToken
         user = await self._store.users.get(session.user_id)
         if user is None:
             raise InvalidRefreshToken
-        return await self._signed_in(session, user, successor)
+        signed_in = await self._signed_in(session, user, successor)
+        reach(SIGNED)
+        return signed_in
 
     async def logout(self, session_id: str) -> None:
         """Ends a session; one that has ended already, or is gone, is no error."""
@@ -101,7 +115,9 @@ class Sessions:
             await self._store.sessions.update(session_id, change=change)
         except Missing:
             return
+        reach(ENDED)
         await self._revocations.add(session_id)
+        reach(REVOKED)
 
     async def _rehashed(self, user: User, password: str) -> User:
         made, old = await self._hasher.hash(password), user.password
@@ -128,6 +144,7 @@ class Sessions:
             ended_because=None,
         )
         await self._store.sessions.create(session_id, value=session)
+        reach(WRITTEN)
         return await self._signed_in(session, user, token)
 
     async def _exchanged(self, token: RefreshToken, successor: RefreshToken) -> Session:

@@ -19,7 +19,13 @@ from omnify_auth.store import Store
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
+from omnify_shared.faults import point, reach
 from omnify_shared.problems import NotFound
+
+MINTED = point("auth.verify.minted")
+PROVEN = point("auth.verify.proven")
+NAMED = point("auth.verify.named")
+DROPPED = point("auth.verify.dropped")
 
 _TOKENS_KEPT = 3
 
@@ -47,6 +53,7 @@ class Verifications:
             await self._store.verifications.update(verification_id, change=change)
         except Missing:
             raise NotFound("nothing waits for a verification under this id") from None
+        reach(MINTED)
         return MintedTokenOut(
             email=user.email, full_name=verification.full_name, token=token, expires_at=minted.expires_at
         )
@@ -69,8 +76,11 @@ class Verifications:
             await self._store.users.update(verification.user_id, change=change)
         except Missing:
             raise InvalidToken from None
+        reach(PROVEN)
         await self._name_organization(verification)
+        reach(NAMED)
         await self._store.verifications.delete(verification.verification_id)
+        reach(DROPPED)
 
     async def _pending(self, token: str) -> Verification:
         verification_id = _verification_id(token)
