@@ -1,0 +1,200 @@
+"""What people do while a service dies, journey by journey.
+
+Each method starts a journey, has a service die at the point and gives back what to look at once everybody is up again:
+the looking is left to the end, as an event of a dead process may take half a minute to be found.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx2 as httpx
+
+from faults.deaths import Deaths
+from faults.ledger import Ledger
+from omnify_local.journey import Marketer, token_in
+from omnify_shared.testing import Platform
+
+Check = Callable[[], None]
+ROWS = 500
+OPTIONS: dict[str, Any] = {
+    "date_format": "%Y-%m-%d",
+    "currency": "EUR",
+    "columns": {"customer_id": "customer", "ordered_at": "day", "amount": "amount"},
+}
+WRITTEN = ("auth.register.created", "outbox.event.written", "outbox.event.published", "outbox.event.cleared")
+MAIL_WITHIN = 60.0  # seconds: an event's adoption, a mail's lease and its next try, on a busy machine
+GRACE = 9.0  # seconds; auth takes a spent refresh token for 10
+
+
+def orders() -> tuple[bytes, str]:
+    """An order file and its revenue."""
+    rows = [(f"c{n % 37},2024-{n % 12 + 1:02}-{n % 28 + 1:02}", n % 90 + 1, n % 100) for n in range(ROWS)]
+    lines = [f"{start},{euros}.{cents:02}" for start, euros, cents in rows]
+    total = sum(euros * 100 + cents for _, euros, cents in rows)
+    return "\n".join(["customer,day,amount", *lines]).encode(), f"{total // 100}.{total % 100:02}"
+
+
+class Interrupted(Deaths):
+    """The journeys. Every one acknowledges one thing, and finds it at the end."""
+
+    def __init__(self, platform: Platform, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self.auth, self.email, self.analytics = (platform.services[name] for name in ("auth", "email", "analytics"))
+        self._platform = platform
+
+    def new_marketer(self) -> Marketer:
+        """Somebody new."""
+        return Marketer(self._platform.url)
+
+    def registering(self, point: str) -> Check:
+        """Auth dies while somebody registers: the address is not blocked, and one mail comes."""
+        marketer = self.new_marketer()
+        body = {
+            "email": marketer.email,
+            "password": marketer.password,
+            "full_name": marketer.full_name,
+            "organization_name": marketer.organization,
+        }
+        outcome = self.interrupted(self.auth, point, lambda: marketer.http.post("/api/auth/register", json=body))
+        if not outcome.ok and point not in WRITTEN:
+            marketer.register()
+        return self._joining(marketer, point)
+
+    def _joining(self, marketer: Marketer, point: str, mails: int = 1) -> Check:
+        """A registration was promised: its mail comes, once, and the account works."""
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            marketer.verify(token_in(self._platform.inbox.wait_for(marketer.email, timeout=MAIL_WITHIN)[-1]))
+            marketer.log_in()
+            self.ledger.find(point)
+            count = len(self._platform.inbox.mails(marketer.email))
+            self.ledger.check(count <= mails, f"{point}: {count} mails instead of {mails}")
+
+        return check
+
+    def verifying(self, point: str) -> Check:
+        """Auth dies while an address is proven: the proof counts, and once."""
+        marketer = self.new_marketer()
+        marketer.register()
+        token = token_in(self._platform.inbox.wait_for(marketer.email, timeout=MAIL_WITHIN)[-1])
+
+        def prove() -> httpx.Response:
+            return marketer.http.post("/api/auth/verify-email", json={"token": token})
+
+        self.interrupted(self.auth, point, prove)
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            marketer.log_in()
+            self.ledger.find(point)
+            self.ledger.check(prove().status_code == 400, f"{point}: the token counts again")
+
+        return check
+
+    def minting(self, point: str) -> Check:
+        """Auth dies while email asks it for a token: the mail comes a moment later."""
+        marketer = self.new_marketer()
+        with self.dying(self.auth, point):
+            marketer.register()
+        return self._joining(marketer, point)
+
+    def logging_in(self, point: str) -> Check:
+        """Auth dies while somebody signs in: they sign in again."""
+        marketer = self.new_marketer().join(self._platform.inbox)
+        body = {"email": marketer.email, "password": marketer.password}
+        self.interrupted(self.auth, point, lambda: marketer.http.post("/api/auth/login", json=body))
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            marketer.log_in()
+            marketer.ask("GET", "/api/auth/me", 200)
+            self.ledger.find(point)
+
+        return check
+
+    def refreshing(self, point: str) -> Check:
+        """Auth dies while a refresh token is exchanged: repeated in time, it gives the new tokens."""
+        marketer = self.new_marketer().join(self._platform.inbox)
+        body, since = {"refresh_token": marketer.tokens["refresh_token"]}, time.monotonic()
+
+        def exchange() -> httpx.Response:
+            return marketer.http.post("/api/auth/refresh", json=body)
+
+        self.interrupted(self.auth, point, exchange)
+        again = exchange()
+        in_time = point == "auth.refresh.read" or time.monotonic() - since < GRACE
+        self.ledger.acknowledge(point)
+        self.ledger.check(again.status_code == 200 or not in_time, f"{point}: repeated in time, {again.status_code}")
+
+        def check() -> None:
+            marketer.tokens |= again.json() if again.status_code == 200 else {}
+            (marketer.refresh if again.status_code == 200 else marketer.log_in)()
+            marketer.ask("GET", "/api/auth/me", 200)
+            self.ledger.find(point)
+
+        return check
+
+    def logging_out(self, point: str) -> Check:
+        """Auth dies while somebody signs out: the session has ended for every service."""
+        marketer = self.new_marketer().join(self._platform.inbox)
+        old = marketer.tokens
+        headers = {"authorization": f"Bearer {old['access_token']}"}
+        self.interrupted(self.auth, point, lambda: marketer.http.post("/api/auth/logout", headers=headers))
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            for path in ("/api/analytics/imports", "/api/auth/me"):
+                marketer.seconds_until_refused(old["access_token"], path, limit=MAIL_WITHIN)
+            answer = marketer.http.post("/api/auth/refresh", json={"refresh_token": old["refresh_token"]})
+            self.ledger.check(answer.status_code == 401, f"{point}: refreshed after the end, {answer.status_code}")
+            self.ledger.find(point)
+
+        return check
+
+    def mailing(self, point: str) -> Check:
+        """Email dies while it sends: one mail; two where SMTP leaves open whether the first one was taken."""
+        marketer = self.new_marketer()
+        with self.dying(self.email, point):
+            marketer.register()
+        return self._joining(marketer, point, mails=2 if point == "email.send.sent" else 1)
+
+    def postponing(self, point: str) -> Check:
+        """Email dies while it puts a mail off, as auth does not answer: the mail is not forgotten."""
+        marketer = self.new_marketer()
+        self.email.suspend()
+        try:
+            marketer.register()
+            time.sleep(1)  # the event goes out
+            self.auth.suspend()
+            with self.dying(self.email, point):
+                self.email.resume()
+        finally:
+            self.auth.resume()
+        return self._joining(marketer, point)
+
+    def importing(self, point: str) -> Check:
+        """Analytics dies while it imports: in the end the file counts once, to the cent."""
+        marketer = self.new_marketer().join(self._platform.inbox)
+        content, revenue = orders()
+        headers = {"authorization": f"Bearer {marketer.tokens['access_token']}"}
+
+        def upload() -> httpx.Response:
+            form = {"files": {"file": ("orders.csv", content, "text/csv")}, "data": {"options": json.dumps(OPTIONS)}}
+            return marketer.http.post("/api/analytics/imports/orders", headers=headers, **form)
+
+        self.interrupted(self.analytics, point, upload)
+        import_id = upload().raise_for_status().json()["import_id"]
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            status = marketer.wait_for_import(import_id, seconds=90)["status"]
+            shown = marketer.overview("2024-01-01", "2024-12-31")
+            if (status, shown["revenue"], shown["orders"]) == ("completed", revenue, ROWS):
+                self.ledger.find(point)
+            else:
+                self.ledger.check(False, f"{point}: {status}, {shown['orders']} orders of {shown['revenue']}")
+
+        return check
