@@ -69,9 +69,7 @@ class Counter:
 
     async def handle(self, name: str) -> None:
         """One more handled: an effect that is not harmless to repeat."""
-        await self.handled.upsert(
-            name, initial=Counts, change=lambda counts, _: Counts(handled=counts.handled + 1)
-        )
+        await self.handled.upsert(name, initial=Counts, change=lambda counts, _: Counts(handled=counts.handled + 1))
 
 
 CounterDep = Annotated[Counter, Depends(service_of(Counter))]

@@ -48,6 +48,9 @@ class Deaths:
     ledger: Ledger
     reached: set[str] = field(default_factory=set)
 
+    def close(self) -> None:
+        """Closes what the journeys opened."""
+
     @contextmanager
     def dying(self, service: Service, point: str) -> Iterator[None]:
         """Within, the service is about to die at the point; leaving waits for that and brings it back."""

@@ -43,10 +43,17 @@ class Interrupted(Deaths):
         super().__init__(ledger)
         self.auth, self.email, self.analytics = (platform.services[name] for name in ("auth", "email", "analytics"))
         self._platform = platform
+        self._marketers: list[Marketer] = []
 
     def new_marketer(self) -> Marketer:
         """Somebody new."""
-        return Marketer(self._platform.url)
+        self._marketers.append(Marketer(self._platform.url))
+        return self._marketers[-1]
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for marketer in self._marketers:
+            marketer.close()
 
     def registering(self, point: str) -> Check:
         """Auth dies while somebody registers: the address is not blocked, and one mail comes."""
@@ -103,7 +110,7 @@ class Interrupted(Deaths):
 
     def logging_in(self, point: str) -> Check:
         """Auth dies while somebody signs in: they sign in again."""
-        marketer = self.new_marketer().join(self._platform.inbox)
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
         body = {"email": marketer.email, "password": marketer.password}
         self.interrupted(self.auth, point, lambda: marketer.http.post("/api/auth/login", json=body))
         self.ledger.acknowledge(point)
@@ -117,7 +124,7 @@ class Interrupted(Deaths):
 
     def refreshing(self, point: str) -> Check:
         """Auth dies while a refresh token is exchanged: repeated in time, it gives the new tokens."""
-        marketer = self.new_marketer().join(self._platform.inbox)
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
         body, since = {"refresh_token": marketer.tokens["refresh_token"]}, time.monotonic()
 
         def exchange() -> httpx.Response:
@@ -139,7 +146,7 @@ class Interrupted(Deaths):
 
     def logging_out(self, point: str) -> Check:
         """Auth dies while somebody signs out: the session has ended for every service."""
-        marketer = self.new_marketer().join(self._platform.inbox)
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
         old = marketer.tokens
         headers = {"authorization": f"Bearer {old['access_token']}"}
         self.interrupted(self.auth, point, lambda: marketer.http.post("/api/auth/logout", headers=headers))
@@ -177,12 +184,15 @@ class Interrupted(Deaths):
 
     def importing(self, point: str) -> Check:
         """Analytics dies while it imports: in the end the file counts once, to the cent."""
-        marketer = self.new_marketer().join(self._platform.inbox)
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
         content, revenue = orders()
         headers = {"authorization": f"Bearer {marketer.tokens['access_token']}"}
 
         def upload() -> httpx.Response:
-            form = {"files": {"file": ("orders.csv", content, "text/csv")}, "data": {"options": json.dumps(OPTIONS)}}
+            form: dict[str, Any] = {
+                "files": {"file": ("orders.csv", content, "text/csv")},
+                "data": {"options": json.dumps(OPTIONS)},
+            }
             return marketer.http.post("/api/analytics/imports/orders", headers=headers, **form)
 
         self.interrupted(self.analytics, point, upload)

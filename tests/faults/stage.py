@@ -67,13 +67,15 @@ def proxied_stage(home: Home, backing: Backing, folder: Path, seed: int) -> Iter
 
 
 @contextmanager
-def proxies_of(home: Home, backing: Backing, folder: Path, seed: int) -> Iterator[dict[str, Proxy]]:
-    """Puts a proxy in front of every server that `home` names, and has the home name the proxies instead."""
+def proxies_of(
+    home: Home, backing: Backing, folder: Path, seed: int, files: str = "*.yaml"
+) -> Iterator[dict[str, Proxy]]:
+    """Puts a proxy in front of every server that these files of `home` name, and has them name the proxies instead."""
     server = Toxiproxy(folder / "toxiproxy", free_port(), seed)
     server.start()
     try:
         addresses, proxies = secrets.read(home.path, secrets.INFRASTRUCTURE), {}
-        named = "".join(file.read_text() for file in home.components.glob("*.yaml"))
+        named = "".join(file.read_text() for file in home.components.glob(files))
         for name, address in list(addresses.items()):
             if name in named and (found := _ADDRESS.search(address)):
                 proxies[name] = _proxy(server, name, int(found.group(1)), backing)

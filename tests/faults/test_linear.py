@@ -8,7 +8,7 @@ from faults.linear import Call, FirstWins, TokenChain, WrittenOnce, linearizable
 
 
 def calls(*told: tuple[object, object, float, float]) -> list[Call]:
-    return [Call(asked, answer, invoked, ended) for asked, answer, invoked, ended in told]  # type: ignore[arg-type]
+    return [Call(asked, answer, invoked, ended) for asked, answer, invoked, ended in told]
 
 
 @pytest.mark.parametrize(

@@ -88,10 +88,10 @@ class Marketer:
         body = {"email": self.email, "password": self.password}
         self.tokens = self.ask("POST", "/api/auth/login", 200, json=body)
 
-    def join(self, inbox: Inbox) -> "Marketer":
-        """From sign-up to signed in."""
+    def join(self, inbox: Inbox, *, timeout: float = 15) -> "Marketer":
+        """From sign-up to signed in; the mail may take `timeout` seconds."""
         self.register()
-        self.verify(token_in(inbox.wait_for(self.email)[-1]))
+        self.verify(token_in(inbox.wait_for(self.email, timeout=timeout)[-1]))
         self.log_in()
         return self
 

@@ -73,7 +73,7 @@ class Service(Controls):
         """Have it kill itself when it comes to this point for the given time. It stays away until `start()`."""
         self.orders.write_text(f"{point} {passing}")
 
-    def wait_for_death(self, timeout: float = 40) -> None:
+    def wait_for_death(self, timeout: float = 90) -> None:
         """Wait until it has died of `die_at`; LocalError when it does not come to the point."""
         assert self.process is not None
         deadline = time.monotonic() + timeout

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 
@@ -65,18 +66,15 @@ SHORT = ("outbox.event.written", "auth.refresh.rotated", "email.send.minted", "a
 @pytest.mark.drill("R7", "a service killed after each step")
 @pytest.mark.timeout(1200)
 def test_a_service_may_die_after_any_step(stage: Stage, drill: Drill) -> None:
-    interrupted = Interrupted(stage.platform, drill.ledger)
-    run(drill, interrupted, JOURNEYS)
+    with closing(Interrupted(stage.platform, drill.ledger)) as interrupted:
+        run(drill, interrupted, JOURNEYS)
 
 
 @pytest.mark.drill("R7", "an app of the shared blocks killed after each step", short=False)
 @pytest.mark.timeout(600)
 def test_an_app_of_the_shared_blocks_may_die_after_any_step(counter: Service, drill: Drill) -> None:
-    counted = Counted(counter, drill.ledger)
-    try:
+    with closing(Counted(counter, drill.ledger)) as counted:
         run(drill, counted, BLOCKS)
-    finally:
-        counted.close()
 
 
 def run(drill: Drill, deaths: Deaths, journeys: Mapping[str, tuple[str, ...]]) -> None:
