@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from omnify_shared import health, logs, openapi, problems
+from omnify_shared.access import Access
 from omnify_shared.edge import Edge
 from omnify_shared.events import routes as event_routes
 from omnify_shared.events.deadletters import DeadLetters
 from omnify_shared.events.inbox import Inbox
 from omnify_shared.events.subscriptions import Dispatcher, Subscriptions
-from omnify_shared.identity import KeySource
+from omnify_shared.identity import JWKS, KeySource
 from omnify_shared.platform import Platform, make_platform
 from omnify_shared.session_events import follow_revocations
 from omnify_shared.settings import Settings
@@ -33,17 +35,22 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
     revocations: bool = False,
     keys: Callable[[Platform], KeySource] | None = None,
     uses_state: bool = True,
+    access: Access = Access(),
 ) -> FastAPI:
     """A service.
 
     `build(platform)` is an async context manager that yields the service object; it may not need the sidecar yet.
     `body_limits` maps path prefixes to bytes. `revocations` follows auth's ended sessions. `keys` gives the token
-    keys instead of auth's JWKS. `uses_state=False` is for an app without a state store.
+    keys instead of auth's JWKS. `uses_state=False` is for an app without a state store. `access` declares the peers'
+    operations and the secrets that the app uses; auth's JWKS, for an app that follows sessions, is added here.
     """
     logs.configure(settings.app_id, settings.log_level)
     telemetry = Telemetry(settings.app_id)
     app = FastAPI(title=title, version="1", lifespan=_lifespan(build, uses_state), docs_url=None, redoc_url=None)
-    platform = app.state.platform = _platform(settings, telemetry, uses_state, keys)
+    if revocations and keys is None:
+        access = replace(access, calls=(*access.calls, JWKS))
+    app.state.access = access
+    platform = app.state.platform = _platform(settings, telemetry, access, uses_state, keys)
     app.state.service, app.state.build = None, build
     problems.install(app)
     openapi.install(app)
@@ -63,7 +70,11 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
 
 
 def _platform(
-    settings: Settings, telemetry: Telemetry, uses_state: bool, keys: Callable[[Platform], KeySource] | None
+    settings: Settings,
+    telemetry: Telemetry,
+    access: Access,
+    uses_state: bool,
+    keys: Callable[[Platform], KeySource] | None,
 ) -> Platform:
     holder: list[Platform] = []
 
@@ -71,7 +82,7 @@ def _platform(
         assert keys is not None  # noqa: S101 - only called when given
         return await keys(holder[0])()
 
-    platform = make_platform(settings, telemetry, uses_state=uses_state, keys=own_keys if keys else None)
+    platform = make_platform(settings, telemetry, uses_state=uses_state, keys=own_keys if keys else None, access=access)
     holder.append(platform)
     return platform
 

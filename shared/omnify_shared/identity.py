@@ -19,6 +19,7 @@ from fastapi import Depends, Request
 from jwt import PyJWK
 
 from omnify_shared import clock
+from omnify_shared.access import Call
 from omnify_shared.dapr.errors import PeerUnavailable, SidecarError
 from omnify_shared.invocation import Invoker
 from omnify_shared.permissions import permissions_of
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 ISSUER = AUDIENCE = "omnify"
 ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
-JWKS_PATH = "/.well-known/jwks.json"
+JWKS = Call("auth", "GET", "/.well-known/jwks.json")
 JWKS_MAX_AGE = 300.0  # seconds
 JWKS_MIN_INTERVAL = 2.0  # seconds between fetches for unknown key ids
 JWKS_RETRY_INTERVAL = 0.5  # seconds between fetches that fail
@@ -117,7 +118,7 @@ def jwks_of_auth(invoker: Invoker) -> KeySource:
     """Auth's JWKS through the sidecar."""
 
     async def fetch() -> Jwks:
-        reply = await invoker.request("auth", "GET", JWKS_PATH)
+        reply = await invoker.request(JWKS)
         if reply.status != 200:
             raise PeerUnavailable("auth does not publish its keys now")
         try:

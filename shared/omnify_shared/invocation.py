@@ -1,13 +1,15 @@
 """Calls to peer services by app-id, through the sidecar (https://docs.dapr.io/reference/api/service_invocation_api/)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
+from omnify_shared.access import Call, UndeclaredUse
 from omnify_shared.context import current
 from omnify_shared.dapr.errors import PeerTimeout, PeerUnavailable
 from omnify_shared.dapr.sidecar import Sidecar
@@ -29,10 +31,14 @@ class Reply:
 
 
 class Invoker:
-    """Calls peers. The sidecar finds them, retries what `resiliency.yaml` allows, and encrypts where mTLS is on."""
+    """Calls peers. The sidecar finds them, retries what `resiliency.yaml` allows, and encrypts where mTLS is on.
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    Only declared calls are made, in every profile: one that the locked-down profile would refuse fails here first.
+    """
+
+    def __init__(self, sidecar: Sidecar, declared: Iterable[Call]) -> None:
         self._sidecar = sidecar
+        self._declared = frozenset(declared)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -59,19 +65,20 @@ class Invoker:
 
     async def request(
         self,
-        app_id: str,
-        method: str,
-        path: str,
+        call: Call,
+        values: Mapping[str, str] | None = None,
         *,
+        query: Mapping[str, str | int | float] | None = None,
         json: JsonValue = None,
         headers: Mapping[str, str] | None = None,
         forward_auth: bool = False,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - given to the HTTP client
     ) -> Reply:
-        """One call; any status is returned. `path` starts with `/`; `timeout` is in seconds.
+        """One call; any status is returned. `values` fill the path's parameters; `timeout` is in seconds.
 
-        Raises: PeerUnavailable when the peer or a sidecar is down; PeerTimeout.
+        Raises: PeerUnavailable when the peer or a sidecar is down; PeerTimeout; UndeclaredUse, which is a defect.
         """
+        url, app_id = self._url(call, values or {}, query), call.app_id
         sent = self.headers(app_id, forward_auth=forward_auth) | dict(headers or {})
         body = None if json is None else to_json(json)
         if body is not None:
@@ -79,7 +86,7 @@ class Invoker:
         limit = aiohttp.ClientTimeout(total=timeout)
         try:
             async with self.session.request(
-                method, self.base_url + path, data=body, headers=sent, timeout=limit, allow_redirects=False
+                call.method, url, data=body, headers=sent, timeout=limit, allow_redirects=False
             ) as answer:
                 reply = Reply(answer.status, await answer.read(), answer.headers)
         except TimeoutError as error:
@@ -89,6 +96,11 @@ class Invoker:
         if sidecar_failure(reply.status, reply.headers, reply.body):
             raise PeerUnavailable(f"{app_id} is not running or not ready")
         return reply
+
+    def _url(self, call: Call, values: Mapping[str, str], query: Mapping[str, str | int | float] | None) -> str:
+        if call not in self._declared:
+            raise UndeclaredUse(f"{call.method} {call.path} of {call.app_id} is called and not declared: see access.py")
+        return self.base_url + call.to(values) + (f"?{urlencode(query)}" if query else "")
 
 
 def sidecar_failure(status: int, headers: Mapping[str, str], body: bytes) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from omnify_shared.access import Access
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.idempotency import Idempotency
@@ -43,20 +44,25 @@ class Platform:
 
 
 def make_platform(
-    settings: Settings, telemetry: Telemetry, *, uses_state: bool, keys: KeySource | None = None
+    settings: Settings,
+    telemetry: Telemetry,
+    *,
+    uses_state: bool,
+    keys: KeySource | None = None,
+    access: Access = Access(),
 ) -> Platform:
     """Wires the building blocks of one app. `keys` replaces the JWKS fetched from auth (auth has its own)."""
     tasks = Tasks()
     sidecar = Sidecar(settings)
     state = StateStore(sidecar)
-    invoker = Invoker(sidecar)
+    invoker = Invoker(sidecar, access.calls)
     return Platform(
         settings=settings,
         sidecar=sidecar,
         state=state,
         outbox=Outbox(sidecar, state, tasks, settings.app_id),
         invoker=invoker,
-        secrets=Secrets(sidecar, settings.environment),
+        secrets=Secrets(sidecar, settings.environment, access.secrets),
         identity=Identity(keys or jwks_of_auth(invoker), Revocations(sidecar, state)),
         rate_limits=RateLimits(state),
         idempotency=Idempotency(state),

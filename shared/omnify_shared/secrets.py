@@ -1,7 +1,9 @@
 """Secrets through the sidecar's secret store, cached for a while so that a rotated one is picked up."""
 
 import time
+from collections.abc import Iterable
 
+from omnify_shared.access import UndeclaredUse
 from omnify_shared.dapr.errors import MissingSecret, SidecarError, SidecarUnavailable
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.settings import Environment
@@ -13,9 +15,10 @@ MIN_LENGTH = 16  # characters, outside development
 
 
 class Secrets:
-    """The secrets that this app may read."""
+    """The secrets that this app declares (access.py)."""
 
-    def __init__(self, sidecar: Sidecar, environment: Environment) -> None:
+    def __init__(self, sidecar: Sidecar, environment: Environment, declared: Iterable[str]) -> None:
+        self._declared = frozenset(declared)
         self._sidecar = sidecar
         self._environment = environment
         self._cache: dict[str, tuple[float, str]] = {}
@@ -24,8 +27,10 @@ class Secrets:
         """The secret's value; an old one while the sidecar is away.
 
         Raises: MissingSecret when there is none, the app may not read it, or its value is a placeholder outside
-        development; SidecarUnavailable.
+        development; SidecarUnavailable; UndeclaredUse, which is a defect.
         """
+        if name not in self._declared:
+            raise UndeclaredUse(f"secret {name!r} is read and not declared: see access.py")
         cached = self._cache.get(name)
         if cached and time.monotonic() - cached[0] < CACHE:
             return cached[1]

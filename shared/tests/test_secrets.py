@@ -3,21 +3,29 @@
 import pytest
 
 from omnify_shared import secrets
+from omnify_shared.access import UndeclaredUse
 from omnify_shared.dapr.errors import MissingSecret, SidecarError, SidecarUnavailable
 from omnify_shared.secrets import Secrets
 from omnify_shared.settings import Environment
 from support.lab import SECRET, Lab
 
+OTHERS = ["auth-pepper", "no-such-secret", "redis-password", "", "../auth", "lab-secret "]
+
 
 def of(lab: Lab, environment: Environment) -> Secrets:
-    return Secrets(lab.platform.sidecar, environment)
+    return Secrets(lab.platform.sidecar, environment, ["lab-secret", "lab-placeholder", "lab-short", *OTHERS])
+
+
+async def test_an_undeclared_secret_is_not_even_asked_for(lab: Lab) -> None:
+    with pytest.raises(UndeclaredUse, match="'lab-other' is read and not declared"):
+        await of(lab, "test").get("lab-other")
 
 
 async def test_an_own_secret(lab: Lab) -> None:
     assert await of(lab, "production").get("lab-secret") == SECRET
 
 
-@pytest.mark.parametrize("name", ["auth-pepper", "no-such-secret", "redis-password", "", "../auth", "lab-secret "])
+@pytest.mark.parametrize("name", OTHERS)
 async def test_other_secrets_are_refused_without_their_value(lab: Lab, name: str) -> None:
     with pytest.raises(SidecarError) as refusal:
         await of(lab, "test").get(name)

@@ -11,6 +11,7 @@ import httpx2 as httpx
 import uvicorn
 from pydantic import BaseModel
 
+from omnify_shared.access import OPERATOR
 from omnify_shared.app import service_app
 from omnify_shared.events import CloudEvent, EventData, Poison, Subscriptions
 from omnify_shared.platform import Platform, make_platform
@@ -146,7 +147,7 @@ class Consumer:
     sidecar: Sidecar
 
     async def call(self, method: str, path: str) -> httpx.Response:
-        """Calls the consumer as an operator does, through a sidecar."""
-        headers = self.sidecar.headers | {"dapr-app-id": "consumer"}
-        async with httpx.AsyncClient(base_url=self.sidecar.url, headers=headers) as client:
+        """Calls the consumer as its sidecar hands on an operator's call."""
+        headers = {"dapr-api-token": self.sidecar.home.app_api_token, "dapr-caller-app-id": OPERATOR}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.sidecar.app_port}", headers=headers) as client:
             return await client.request(method, path)

@@ -16,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 
 from omnify_local.ports import free_port
 from omnify_shared import context
+from omnify_shared.access import Access, Call
 from omnify_shared.app import service_app
 from omnify_shared.deps import service_of
 from omnify_shared.idempotency import IdempotentRoute
@@ -32,6 +33,10 @@ LAB = ExtraApp(
     subscribes=("lab-events", "lab-deadletters", "auth-events"),
     secrets={"lab-secret": SECRET, "lab-placeholder": "change-me", "lab-short": "0123456789"},
 )
+ECHO = Call("lab", "POST", "/echo")
+IDS, ME, CRASH, SLOW, NOWHERE = (Call("lab", "GET", f"/{name}") for name in ("ids", "me", "crash", "slow", "nowhere"))
+NOBODY = Call("nobody", "GET", "/")
+ACCESS = Access(calls=(ECHO, IDS, ME, CRASH, SLOW, NOWHERE, NOBODY))
 log = structlog.get_logger()
 
 
@@ -127,7 +132,7 @@ async def slow(seconds: float = 0.3) -> str:
 
 @router.get("/via-peer")
 async def via_peer(bench: BenchDep) -> dict[str, JsonValue]:
-    reply = await bench.platform.invoker.request("lab", "GET", "/ids")
+    reply = await bench.platform.invoker.request(IDS)
     found: dict[str, JsonValue] = reply.json()
     return found
 
@@ -184,6 +189,7 @@ def create_app(settings: Settings | None = None, **options: Any) -> FastAPI:
         routers=[router, creating],
         body_limits={"/big": 4_000_000},
         revocations=True,
+        access=ACCESS,
         **options,
     )
 

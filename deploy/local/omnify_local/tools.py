@@ -69,6 +69,17 @@ def dapr() -> Dapr:
     return _cached(folder)
 
 
+def sentry() -> Path:
+    """The certificate authority of the locked-down profile, which `dapr init` does not bring: built when need be."""
+    installed = Path.home() / ".dapr" / "bin" / "sentry"
+    if dapr().installed and os.access(installed, os.X_OK):
+        return installed
+    folder = paths.cache() / "dapr" / DAPR_VERSION
+    if not _complete(folder):
+        _build_once(folder)
+    return folder / "sentry"
+
+
 def build_seconds() -> float | None:
     """How long the build took when it was done for this user, None when none was needed or recorded."""
     record = paths.cache() / "dapr" / DAPR_VERSION / _DURATION

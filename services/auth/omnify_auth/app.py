@@ -5,6 +5,8 @@ from fastapi import FastAPI
 from omnify_auth import routes
 from omnify_auth.service import build
 from omnify_auth.settings import AuthSettings
+from omnify_auth.vault import KEY_ENCRYPTION_KEY, PEPPER
+from omnify_shared.access import Access
 from omnify_shared.app import service_app
 
 
@@ -17,5 +19,6 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         routers=[routes.public, routes.well_known, routes.internal],
         revocations=True,
         keys=lambda _: app.state.service.jwks,
+        access=Access(secrets=(PEPPER, KEY_ENCRYPTION_KEY)),
     )
     return app

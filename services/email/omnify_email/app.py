@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from omnify_email.auth import Auth
+from omnify_email.auth import CALLS, Auth
 from omnify_email.routes import router
-from omnify_email.senders import sender_for
+from omnify_email.senders import SECRETS, sender_for
 from omnify_email.service import EmailService
 from omnify_email.settings import EmailSettings
 from omnify_email.store import MailStore
 from omnify_email.subscriptions import subscriptions
+from omnify_shared.access import Access
 from omnify_shared.app import service_app
 from omnify_shared.platform import Platform
 
@@ -28,4 +29,11 @@ def create_app(settings: EmailSettings | None = None) -> FastAPI:
         platform.tasks.spawn(service.keep_trying(), name="waiting mails")
         yield service
 
-    return service_app(settings, title="Omnify email", build=build, routers=[router], subscriptions=subscriptions)
+    return service_app(
+        settings,
+        title="Omnify email",
+        build=build,
+        routers=[router],
+        subscriptions=subscriptions,
+        access=Access(calls=CALLS, secrets=SECRETS),
+    )

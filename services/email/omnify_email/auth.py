@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from omnify_email.errors import NothingToSend, PermanentError, TransientError
+from omnify_shared.access import Call
 from omnify_shared.dapr.errors import SidecarError
 from omnify_shared.invocation import Invoker
 
@@ -27,6 +28,9 @@ class FreshToken(Contact):
     expires_at: datetime
 
 
+MINT = Call("auth", "POST", "/internal/verifications/{verification_id}/token")
+CONTACT = Call("auth", "GET", "/internal/users/{user_id}/contact")
+CALLS = (MINT, CONTACT)
 A = TypeVar("A", bound=Contact)
 
 
@@ -39,15 +43,15 @@ class Auth:
 
     async def mint(self, verification_id: str) -> FreshToken:
         """A fresh token for an address that is still to be verified."""
-        return await self._ask("POST", f"/internal/verifications/{verification_id}/token", FreshToken)
+        return await self._ask(MINT, {"verification_id": verification_id}, FreshToken)
 
     async def contact(self, user_id: str) -> Contact:
         """Where a user is reached."""
-        return await self._ask("GET", f"/internal/users/{user_id}/contact", Contact)
+        return await self._ask(CONTACT, {"user_id": user_id}, Contact)
 
-    async def _ask(self, method: str, path: str, model: type[A]) -> A:
+    async def _ask(self, call: Call, values: dict[str, str], model: type[A]) -> A:
         try:
-            reply = await self._invoker.request("auth", method, path, timeout=self._timeout)
+            reply = await self._invoker.request(call, values, timeout=self._timeout)
         except SidecarError as error:
             raise TransientError(f"auth: {type(error).__name__}") from error
         if reply.status == HTTPStatus.NOT_FOUND:

@@ -1,12 +1,14 @@
 """For operators, through the sidecar; the gateway does not route here."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from omnify_email.deps import ServiceDep
 from omnify_email.errors import MailNotFailed, PermanentError
 from omnify_email.schemas import MailOut
+from omnify_shared.access import OPERATOR
+from omnify_shared.identity import require_caller
 
-router = APIRouter(prefix="/mails", tags=["operations"])
+router = APIRouter(prefix="/mails", tags=["operations"], dependencies=[Depends(require_caller(OPERATOR))])
 
 
 @router.get("/{event_id}")

@@ -16,6 +16,7 @@ from omnify_local import secrets
 from omnify_local.ports import LOOPBACK, answers, free_port
 from omnify_local.processes import Process
 from omnify_shared import clock
+from omnify_shared.access import OPERATOR
 from omnify_shared.ids import new_id
 from omnify_shared.testing import Home, Sidecar
 from omnify_shared.testing.backing import Backing
@@ -138,7 +139,8 @@ class Post:
         return record
 
     async def ask(self, method: str, path: str) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.email.url, headers=self.email.headers, timeout=15) as client:
+        headers = self.email.headers | {"dapr-caller-app-id": OPERATOR}
+        async with httpx.AsyncClient(base_url=self.email.url, headers=headers, timeout=15) as client:
             return await client.request(method, path)
 
     @staticmethod

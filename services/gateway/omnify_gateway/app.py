@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from omnify_gateway.access import ACCESS
 from omnify_gateway.door import Door
 from omnify_gateway.proxy import METHODS
 from omnify_gateway.routes import router
@@ -25,7 +26,7 @@ def create_app(settings: GatewaySettings | None = None) -> ASGIApp:
         yield service
         service.pool.close()
 
-    app = service_app(settings, title="Omnify gateway", build=build, routers=[], uses_state=False)
+    app = service_app(settings, title="Omnify gateway", build=build, routers=[], uses_state=False, access=ACCESS)
     app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") != app.openapi_url]
     app.include_router(router)
     door = Door(app, settings)

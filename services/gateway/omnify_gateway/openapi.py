@@ -9,6 +9,7 @@ import structlog
 from pydantic_core import to_json
 
 from omnify_gateway.table import Table
+from omnify_shared.access import Call
 from omnify_shared.invocation import Invoker
 from omnify_shared.problems import Problem
 
@@ -17,6 +18,11 @@ FETCH_TIMEOUT = 2.0  # seconds for one service
 RETRY_PARTIAL = 5.0  # seconds until a document that lacks a service is put together again
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _COMPONENTS = "#/components/"
+
+
+def document_of(app_id: str) -> Call:
+    """Where a service publishes its document."""
+    return Call(app_id, "GET", "/openapi.json")
 
 
 class Catalogue:
@@ -46,7 +52,7 @@ class Catalogue:
 
     async def _fetch(self, app_id: str) -> dict[str, Any] | None:
         try:
-            reply = await self._invoker.request(app_id, "GET", "/openapi.json", timeout=FETCH_TIMEOUT)
+            reply = await self._invoker.request(document_of(app_id), timeout=FETCH_TIMEOUT)
             document = reply.json() if reply.status == 200 else None
         except (Problem, ValueError) as error:
             log.info("no OpenAPI document", app_id=app_id, reason=type(error).__name__)

@@ -8,11 +8,13 @@ import asyncio
 from typing import Annotated, Any
 
 from dapr.ext.fastapi import DaprApp
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from pydantic_core import from_json
 
+from omnify_shared.access import OPERATOR
 from omnify_shared.events.deadletters import DeadLetter, DeadLetterPage, DeadLetters
 from omnify_shared.events.subscriptions import Dispatcher, Subscriptions
+from omnify_shared.identity import require_caller
 
 PUBSUB = "pubsub"
 FIRST_CONTACT = 5.0  # seconds
@@ -48,7 +50,7 @@ def mount(app: FastAPI, subscriptions: Subscriptions, dispatcher: Dispatcher, le
 
 
 def _operator_routes(dispatcher: Dispatcher, letters: DeadLetters) -> APIRouter:
-    router = APIRouter(tags=["operations"])
+    router = APIRouter(tags=["operations"], dependencies=[Depends(require_caller(OPERATOR))])
 
     @router.get("/dead-letters", response_model=DeadLetterPage)
     async def list_dead_letters(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from omnify_local import paths, runfile
 from omnify_local.inbox import Inbox
 from omnify_local.ports import LOOPBACK, free_port
+from omnify_local.sentry import Sentry
 from omnify_local.servers import Mailbox
 from omnify_shared.testing.home import Home
 from omnify_shared.testing.service import Service
@@ -17,8 +18,10 @@ class Platform:
     `url` is the gateway, `inbox` reads the mails. Ports stay the same over restarts.
     """
 
-    def __init__(self, home: Home, mailbox: Mailbox, environment: Mapping[str, str] | None = None) -> None:
-        """`environment` is added to every service's."""
+    def __init__(
+        self, home: Home, mailbox: Mailbox, environment: Mapping[str, str] | None = None, sentry: Sentry | None = None
+    ) -> None:
+        """`environment` is added to every service's. With a sentry (which runs) it is the locked-down profile."""
         self.home, self.mailbox = home, mailbox
         self.inbox = Inbox(mailbox.url)
         ports = {app.app_id: free_port() for app in runfile.apps(paths.repository())}
@@ -26,7 +29,14 @@ class Platform:
         common = {"OMNIFY_PUBLIC_URL": self.url, "OMNIFY_SMTP_URL": mailbox.smtp_url, **(environment or {})}
         self.services = {
             app.app_id: Service(
-                Sidecar(home, app.app_id, app_port=ports[app.app_id], max_body_mib=app.max_body_mib), environment=common
+                Sidecar(
+                    home,
+                    app.app_id,
+                    app_port=ports[app.app_id],
+                    max_body_mib=app.max_body_mib,
+                    identity=sentry.identity(app.app_id) if sentry else None,
+                ),
+                environment=common,
             )
             for app in runfile.apps(paths.repository())
         }

@@ -1,13 +1,11 @@
 """A real daprd for one app, on pinned ports, that a test can stop, kill, suspend and start again."""
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2 as httpx
 
-from omnify_local import runfile, tools
+from omnify_local.daprd import Daprd, Identity
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK, free_port
 from omnify_local.processes import Process
@@ -47,10 +45,11 @@ class Sidecar(Controls):
         ports: SidecarPorts | None = None,
         max_body_mib: int = 4,
         options: tuple[str, ...] = (),
+        identity: Identity | None = None,
     ) -> None:
         self.home, self.app_id, self.app_port = home, app_id, app_port
         self.ports = ports or SidecarPorts.free()
-        self.max_body_mib, self.options = max_body_mib, options
+        self.max_body_mib, self.options, self.identity = max_body_mib, options, identity
         self.process: Process | None = None
 
     @property
@@ -91,9 +90,9 @@ class Sidecar(Controls):
 
     def launch(self) -> None:
         """Start daprd without waiting."""
-        self.process = Process(
-            f"daprd of {self.app_id}", self._command(), log=self.log, cwd=self.home.path, env=self._environment()
-        )
+        command = [*self._daprd.command(), *self.options]
+        environment = self._daprd.environment(self.home.dapr_api_token, self.home.app_api_token)
+        self.process = Process(f"daprd of {self.app_id}", command, log=self.log, cwd=self.home.path, env=environment)
 
     def wait(self, timeout: float = 30) -> None:
         """Wait until it is ready; LocalError with the log's tail."""
@@ -126,33 +125,10 @@ class Sidecar(Controls):
     def __exit__(self, *_: object) -> None:
         self.terminate()
 
-    def _environment(self) -> Mapping[str, str]:
-        return {
-            "DAPR_API_TOKEN": self.home.dapr_api_token,
-            "APP_API_TOKEN": self.home.app_api_token,
-            "DAPR_HOST_IP": LOOPBACK,
-            "GOMEMLIMIT": os.environ.get("GOMEMLIMIT", "400MiB"),
-        }
-
-    def _command(self) -> list[str]:
-        flags = {
-            "app-id": self.app_id,
-            "resources-path": str(self.home.components),
-            "config": str(self.home.configuration),
-            "dapr-listen-addresses": LOOPBACK,
-            "dapr-http-port": str(self.ports.http),
-            "dapr-grpc-port": str(self.ports.grpc),
-            "dapr-internal-grpc-listen-address": LOOPBACK,
-            "dapr-internal-grpc-port": str(self.ports.internal),
-            "metrics-listen-address": LOOPBACK,
-            "metrics-port": str(self.ports.metrics),
-            "max-body-size": f"{self.max_body_mib}Mi",
-            "app-health-check-path": "/health/live",
-            "app-health-probe-interval": "1",
-            "app-health-threshold": str(runfile.app_health_threshold(self.home.components)),
-            "app-health-probe-timeout": "900",
-        }
-        command = [str(tools.dapr().daprd), *(f"--{name}={value}" for name, value in flags.items())]
-        if self.app_port is not None:
-            command += [f"--app-port={self.app_port}", "--enable-app-health-check"]
-        return [*command, *self.options]
+    @property
+    def _daprd(self) -> Daprd:
+        ports = self.ports
+        return Daprd(
+            self.app_id, ports.http, ports.grpc, ports.internal, ports.metrics, self.home.components,
+            app_port=self.app_port, max_body_mib=self.max_body_mib, identity=self.identity,
+        )  # fmt: skip

@@ -6,6 +6,9 @@ from typing import Protocol
 from omnify_email.settings import EmailSettings
 from omnify_shared.secrets import Secrets
 
+SENDGRID_API_KEY = "sendgrid-api-key"  # its name, not its value
+SECRETS = (SENDGRID_API_KEY,)
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:

@@ -8,11 +8,10 @@ from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
 from omnify_email.errors import PermanentError, TransientError
-from omnify_email.senders import Mail
+from omnify_email.senders import SENDGRID_API_KEY, Mail
 from omnify_email.settings import EmailSettings
 from omnify_shared.secrets import Secrets
 
-SECRET = "sendgrid-api-key"  # noqa: S105 - its name, not its value
 _PERMANENT = frozenset({400, 404, 413})
 
 
@@ -30,7 +29,7 @@ class SendGridSender:
     async def send(self, mail: Mail) -> None:
         """See MailSender. A refused key (401, 403) is transient: the mail is good, the operator has to act."""
         payload = self._payload(mail)
-        key = await self._secrets.get(SECRET)
+        key = await self._secrets.get(SENDGRID_API_KEY)
         try:
             await asyncio.to_thread(self._post, key, payload)
         except HTTPError as error:

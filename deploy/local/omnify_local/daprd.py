@@ -1,0 +1,74 @@
+"""One daprd as the locked-down profile and the tests start it: flags, environment, every listener on loopback."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnify_local import runfile, tools
+from omnify_local.ports import LOOPBACK
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a daprd is among the others, and its allow lists: `configurations` are laid over the set's own."""
+
+    flags: Mapping[str, str]
+    environment: Mapping[str, str]
+    configurations: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Daprd:
+    """One daprd. `app_port` None: no app stands behind it. `components` is the set's folder.
+
+    Without an identity it speaks plain text with everybody.
+    """
+
+    app_id: str
+    http: int
+    grpc: int
+    internal: int
+    metrics: int
+    components: Path
+    app_port: int | None = None
+    max_body_mib: int = 4
+    identity: Identity | None = None
+
+    def command(self) -> list[str]:
+        """Program and flags."""
+        configurations = [self.components / "configuration.yaml"]
+        flags = {
+            "app-id": self.app_id,
+            "resources-path": str(self.components),
+            "dapr-listen-addresses": LOOPBACK,
+            "dapr-http-port": str(self.http),
+            "dapr-grpc-port": str(self.grpc),
+            "dapr-internal-grpc-listen-address": LOOPBACK,
+            "dapr-internal-grpc-port": str(self.internal),
+            "metrics-listen-address": LOOPBACK,
+            "metrics-port": str(self.metrics),
+            "max-body-size": f"{self.max_body_mib}Mi",
+            "app-health-check-path": "/health/live",
+            "app-health-probe-interval": "1",
+            "app-health-threshold": str(runfile.app_health_threshold(self.components)),
+            "app-health-probe-timeout": "900",
+        }
+        if self.identity is not None:
+            flags |= self.identity.flags
+            configurations += self.identity.configurations
+        command = [str(tools.dapr().daprd), *(f"--{name}={value}" for name, value in flags.items())]
+        command += [f"--config={file}" for file in configurations]
+        if self.app_port is not None:
+            command += [f"--app-port={self.app_port}", "--enable-app-health-check"]
+        return command
+
+    def environment(self, dapr_api_token: str, app_api_token: str) -> dict[str, str]:
+        """What daprd reads from its environment."""
+        given = {
+            "DAPR_API_TOKEN": dapr_api_token,
+            "APP_API_TOKEN": app_api_token,
+            "DAPR_HOST_IP": LOOPBACK,
+            "GOMEMLIMIT": os.environ.get("GOMEMLIMIT", "400MiB"),
+        }
+        return given | (dict(self.identity.environment) if self.identity is not None else {})
