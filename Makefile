@@ -69,6 +69,7 @@ check: install ## Lint, format, types, architecture, contracts, locks
 	@$(MAKE) --no-print-directory types
 	@$(PYTEST) -q tests/architecture
 	@$(BIN)/python -m omnify_local.contracts --check
+	@$(BIN)/python -m omnify_local.access --check
 	@$(RUN) check-locks
 
 .PHONY: types
@@ -83,6 +84,10 @@ format: install ## Format and fix what can be fixed
 .PHONY: contracts
 contracts: install ## Write the event schemas, AsyncAPI and OpenAPI documents of docs/contracts
 	@$(BIN)/python -m omnify_local.contracts
+
+.PHONY: access
+access: install ## Write the allow lists of the locked-down profile and docs/permissions.md
+	@$(BIN)/python -m omnify_local.access
 
 .PHONY: lock
 lock: install ## Renew the requirement locks (UPGRADE=1 takes the newest versions)

@@ -41,15 +41,12 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
 
     `build(platform)` is an async context manager that yields the service object; it may not need the sidecar yet.
     `body_limits` maps path prefixes to bytes. `revocations` follows auth's ended sessions. `keys` gives the token
-    keys instead of auth's JWKS. `uses_state=False` is for an app without a state store. `access` declares the peers'
-    operations and the secrets that the app uses; auth's JWKS, for an app that follows sessions, is added here.
+    keys instead of auth's JWKS. `uses_state=False` is for an app without a state store. `access` is what the app uses.
     """
     logs.configure(settings.app_id, settings.log_level)
     telemetry = Telemetry(settings.app_id)
     app = FastAPI(title=title, version="1", lifespan=_lifespan(build, uses_state), docs_url=None, redoc_url=None)
-    if revocations and keys is None:
-        access = replace(access, calls=(*access.calls, JWKS))
-    app.state.access = access
+    access = app.state.access = _with_keys(access) if revocations and keys is None else access
     platform = app.state.platform = _platform(settings, telemetry, access, uses_state, keys)
     app.state.service, app.state.build = None, build
     problems.install(app)
@@ -67,6 +64,11 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
         event_routes.mount(app, subscriptions, Dispatcher(subscriptions, inbox), letters)
     app.add_middleware(Edge, settings=settings, telemetry=telemetry, limits=body_limits or {})
     return app
+
+
+def _with_keys(access: Access) -> Access:
+    """An app that follows sessions verifies tokens, so it asks auth for its keys."""
+    return replace(access, calls=(*access.calls, JWKS))
 
 
 def _platform(
