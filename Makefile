@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SET ?= local
+PROFILE ?= plain
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,8 +33,8 @@ install: $(VENV)/.installed ## Install the locked requirements and the workspace
 	@$(RUN) secrets
 
 .PHONY: up
-up: install ## Run the platform until Ctrl-C (SET=local or SET=mongo-kafka)
-	@exec $(RUN) up --set $(SET)
+up: install ## Run the platform until Ctrl-C (SET=local or SET=mongo-kafka, PROFILE=secure)
+	@exec $(RUN) up --set $(SET) --profile $(PROFILE)
 
 .PHONY: demo
 demo: install data ## The tour against a running platform: sign up, verify, import, numbers

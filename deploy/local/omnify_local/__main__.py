@@ -20,6 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("up", help="run the platform until Ctrl-C")
     run.add_argument("--set", default=runfile.DEFAULT_SET, dest="set_name", help="component set")
+    run.add_argument("--profile", default="plain", choices=("plain", "secure"), help="secure: mTLS and allow lists")
     commands.add_parser("secrets", help="make what is missing under .omnify/")
     commands.add_parser("tools", help="find or build Dapr and toxiproxy")
     commands.add_parser("data", help="fetch the order files of the tour")
@@ -35,7 +36,7 @@ def main() -> int:
     """Run one command; a LocalError becomes one line on standard error and status 1."""
     arguments = _parser().parse_args()
     actions = {
-        "up": lambda: up(arguments.set_name),
+        "up": lambda: up(arguments.set_name, arguments.profile),
         "secrets": lambda: secrets.ensure(paths.repository()),
         "tools": lambda: print(tools.dapr().daprd, tools.toxiproxy(), sep="\n"),
         "data": lambda: print(data.fetch(paths.repository())),

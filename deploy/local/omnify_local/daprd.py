@@ -9,10 +9,24 @@ from omnify_local import runfile, tools
 from omnify_local.ports import LOOPBACK
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
+class Tokens:
+    """`api`: the app proves itself to its sidecar; `app`: the sidecar proves itself to its app."""
+
+    api: str
+    app: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """As both daprd and the app read them."""
+        return {"DAPR_API_TOKEN": self.api, "APP_API_TOKEN": self.app}
+
+
+@dataclass(frozen=True, repr=False)
 class Identity:
     """Who a daprd is among the others, and its allow lists: `configurations` are laid over the set's own."""
 
+    tokens: Tokens
     flags: Mapping[str, str]
     environment: Mapping[str, str]
     configurations: tuple[Path, ...] = ()
@@ -63,11 +77,10 @@ class Daprd:
             command += [f"--app-port={self.app_port}", "--enable-app-health-check"]
         return command
 
-    def environment(self, dapr_api_token: str, app_api_token: str) -> dict[str, str]:
+    def environment(self, tokens: Tokens) -> dict[str, str]:
         """What daprd reads from its environment."""
         given = {
-            "DAPR_API_TOKEN": dapr_api_token,
-            "APP_API_TOKEN": app_api_token,
+            **tokens.environment,
             "DAPR_HOST_IP": LOOPBACK,
             "GOMEMLIMIT": os.environ.get("GOMEMLIMIT", "400MiB"),
         }

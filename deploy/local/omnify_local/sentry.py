@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from omnify_local import paths, tools
-from omnify_local.daprd import Identity
+from omnify_local.daprd import Identity, Tokens
 from omnify_local.ports import LOOPBACK, answers
+from omnify_local.secrets import random_secret
 from omnify_local.servers import Server
 
 SENTRY_PORT, HEALTH_PORT = 50007, 3870
@@ -86,6 +87,7 @@ class Sentry(Server):
         _write(file, self._token(token_for or app_id, namespace))
         allowed = paths.repository() / ALLOW_LISTS / f"{app_id}.yaml"
         return Identity(
+            tokens=Tokens(random_secret(), random_secret()),
             flags={"enable-mtls": "true", "sentry-address": f"{LOOPBACK}:{self.port}"},
             environment={
                 "DAPR_TRUST_ANCHORS": (self.credentials / "ca.crt").read_text(),

@@ -12,7 +12,9 @@ from typing import Any
 
 from omnify_local import backends, paths, runfile, secrets, tools
 from omnify_local.errors import LocalError
+from omnify_local.locked import LockedPlatform
 from omnify_local.platform import LOGS, Platform
+from omnify_local.sentry import Sentry
 from omnify_local.servers import Mailbox
 
 _READY_TIMEOUT = 120
@@ -31,27 +33,25 @@ def _ignore_further_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def up(set_name: str) -> None:
+def up(set_name: str, profile: str) -> None:
     """Run the platform in the foreground; returns after Ctrl-C or SIGTERM, raises LocalError when something failed."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     with contextlib.suppress(_Stopped):
-        _run(paths.repository(), set_name)
+        _run(paths.repository(), set_name, profile)
 
 
-def _run(root: Path, set_name: str) -> None:
+def _run(root: Path, set_name: str, profile: str) -> None:
     started = time.monotonic()
     secrets.ensure(root)
     run_file, apps = runfile.for_set(root, set_name), runfile.apps(root)
-    programs = tools.dapr()
     plan = backends.plan(root, set_name, mailbox="OMNIFY_SMTP_URL" not in os.environ)
-    backends.plan_control_plane(plan, root, installed=programs.installed)
+    platform = _locked(root, set_name, plan, apps) if profile == "secure" else _plain(root, run_file, plan, apps)
     _check_ports(root, plan, apps)
-    platform = Platform(root, run_file, apps, _environment(root))
     _pid_path(root).write_text(str(os.getpid()))
     try:
         _start(plan, platform)
-        report = _report(root, set_name, plan, platform)
+        report = _report(root, set_name, profile, plan, platform)
         _write_report(root, report)
         print(_table(report, plan, time.monotonic() - started), flush=True)
         _watch(platform, plan)
@@ -63,6 +63,18 @@ def _run(root: Path, set_name: str) -> None:
         for server in reversed(plan.own):
             server.stop()
         _pid_path(root).unlink(missing_ok=True)
+
+
+def _plain(root: Path, run_file: Path, plan: backends.Plan, apps: Sequence[runfile.App]) -> Platform:
+    backends.plan_control_plane(plan, root, installed=tools.dapr().installed)
+    return Platform(root, run_file, apps, _environment(root))
+
+
+def _locked(root: Path, set_name: str, plan: backends.Plan, apps: Sequence[runfile.App]) -> Platform:
+    # Neither placement nor scheduler: no service uses actors, workflows or jobs yet, and both listen everywhere.
+    sentry = Sentry(root / ".omnify" / "servers" / "sentry")
+    plan.add(sentry, sentry=sentry.port, sentry_health=sentry.health_port)
+    return LockedPlatform(root, root / "components" / set_name, apps, sentry)
 
 
 def _start(plan: backends.Plan, platform: Platform) -> None:
@@ -123,13 +135,14 @@ def _report_path(root: Path) -> Path:
     return root / ".omnify" / "run.json"
 
 
-def _report(root: Path, set_name: str, plan: backends.Plan, platform: Platform) -> dict[str, Any]:
+def _report(root: Path, set_name: str, profile: str, plan: backends.Plan, platform: Platform) -> dict[str, Any]:
     """Everything a script may want to know; secrets are left out (they are in .omnify/secrets)."""
     gateway = next(app for app in platform.apps if app.app_id == "gateway")
     mailbox = next((server for server in plan.own if isinstance(server, Mailbox)), None)
     pids = platform.pids()
     return {
         "set": set_name,
+        "profile": profile,
         "pid": os.getpid(),
         "gateway": gateway.url,
         "api_docs": f"{gateway.url}/docs",
@@ -156,7 +169,7 @@ def _report(root: Path, set_name: str, plan: backends.Plan, platform: Platform) 
             }
             for server in plan.own
         },
-        "dapr_run_pid": pids["dapr run"],
+        "dapr_run_pid": pids.get("dapr run"),
         "elsewhere": plan.foreign,
     }
 
@@ -179,5 +192,6 @@ def _table(report: Mapping[str, Any], plan: backends.Plan, seconds: float) -> st
         rows["Used as found"] = ", ".join(plan.foreign)
     width = max(map(len, rows))
     lines = [f"  {name:<{width}}  {value}" for name, value in rows.items()]
-    head = f"Omnify runs on the set {report['set']} (ready in {seconds:.1f} s). Ctrl-C stops everything."
+    locked = ", locked down" if report["profile"] == "secure" else ""
+    head = f"Omnify runs on the set {report['set']}{locked} (ready in {seconds:.1f} s). Ctrl-C stops everything."
     return "\n".join(["", head, "", *lines, ""])

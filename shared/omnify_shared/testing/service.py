@@ -38,7 +38,7 @@ class Service(Controls):
     @property
     def headers(self) -> dict[str, str]:
         """The token that a call from the sidecar carries."""
-        return {"dapr-api-token": self.sidecar.home.app_api_token}
+        return {"dapr-api-token": self.sidecar.tokens.app}
 
     @property
     def orders(self) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from omnify_local.daprd import Daprd, Identity
+from omnify_local.daprd import Daprd, Identity, Tokens
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK, free_port
 from omnify_local.processes import Process
@@ -50,6 +50,7 @@ class Sidecar(Controls):
         self.home, self.app_id, self.app_port = home, app_id, app_port
         self.ports = ports or SidecarPorts.free()
         self.max_body_mib, self.options, self.identity = max_body_mib, options, identity
+        self.tokens = identity.tokens if identity else Tokens(home.dapr_api_token, home.app_api_token)
         self.process: Process | None = None
 
     @property
@@ -60,7 +61,7 @@ class Sidecar(Controls):
     @property
     def headers(self) -> dict[str, str]:
         """Headers that the HTTP API asks for."""
-        return {"dapr-api-token": self.home.dapr_api_token}
+        return {"dapr-api-token": self.tokens.api}
 
     @property
     def log(self) -> Path:
@@ -73,8 +74,7 @@ class Sidecar(Controls):
         return {
             "DAPR_HTTP_PORT": str(self.ports.http),
             "DAPR_GRPC_PORT": str(self.ports.grpc),
-            "DAPR_API_TOKEN": self.home.dapr_api_token,
-            "APP_API_TOKEN": self.home.app_api_token,
+            **self.tokens.environment,
             "APP_ID": self.app_id,
         }
 
@@ -91,7 +91,7 @@ class Sidecar(Controls):
     def launch(self) -> None:
         """Start daprd without waiting."""
         command = [*self._daprd.command(), *self.options]
-        environment = self._daprd.environment(self.home.dapr_api_token, self.home.app_api_token)
+        environment = self._daprd.environment(self.tokens)
         self.process = Process(f"daprd of {self.app_id}", command, log=self.log, cwd=self.home.path, env=environment)
 
     def wait(self, timeout: float = 30) -> None:
