@@ -63,10 +63,7 @@ def dapr() -> Dapr:
     """The programs to use, built first when this user has none yet. LocalError says what is missing."""
     if installed := _installed():
         return installed
-    folder = paths.cache() / "dapr" / DAPR_VERSION
-    otherwise = ", or install Dapr 1.16 or newer and run `dapr init`"
-    go.build_once(folder, _complete, _build, what="Dapr", otherwise=otherwise)
-    return _cached(folder)
+    return _cached(_built())
 
 
 def sentry() -> Path:
@@ -74,10 +71,14 @@ def sentry() -> Path:
     installed = Path.home() / ".dapr" / "bin" / "sentry"
     if dapr().installed and os.access(installed, os.X_OK):
         return installed
+    return _built() / "sentry"
+
+
+def _built() -> Path:
     folder = paths.cache() / "dapr" / DAPR_VERSION
-    if not _complete(folder):
-        _build_once(folder)
-    return folder / "sentry"
+    otherwise = ", or install Dapr 1.16 or newer and run `dapr init`"
+    go.build_once(folder, _complete, _build, what="Dapr", otherwise=otherwise)
+    return folder
 
 
 def build_seconds() -> float | None:
