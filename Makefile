@@ -90,6 +90,10 @@ contracts: install ## Write the event schemas, AsyncAPI and OpenAPI documents of
 access: install ## Write the allow lists of the locked-down profile and docs/permissions.md
 	@$(BIN)/python -m omnify_local.access
 
+.PHONY: golden
+golden: install ## Write the golden files of documents and events that have none yet
+	@$(BIN)/python tests/contracts/make_golden.py
+
 .PHONY: lock
 lock: install ## Renew the requirement locks (UPGRADE=1 takes the newest versions)
 	@$(RUN) lock $(if $(UPGRADE),--upgrade)

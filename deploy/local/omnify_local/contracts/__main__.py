@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from omnify_local import paths
-from omnify_local.contracts import files, services
+from omnify_local.contracts import files, golden, services
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,9 +25,14 @@ def main(arguments: list[str] | None = None) -> int:
         problems = []
         print("\n".join(files.write(folder, made)) or "contracts: nothing changed")
     found = files.broken(folder, made, loaded)
+    kept = paths.repository() / golden.FOLDER
+    found += golden.rewritten(kept, files.released_golden(folder))
     problems += [f"BREAKS {reason}" for reason in found]
-    if options.release and not found:
-        files.write(folder / files.RELEASED, files.promises(made))
+    problems += golden.problems(kept, loaded)
+    if options.release and not problems:
+        files.write(
+            folder / files.RELEASED, files.promises(made) | {golden.MANIFEST: files.text_of(golden.digests(kept))}
+        )
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
     return 1 if problems else 0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from omnify_local.contracts import api_breaks, breaks, events, routes, state
+from omnify_local.contracts import api_breaks, breaks, events, golden, routes, state
 from omnify_local.contracts.services import Service
 
 FOLDER = Path("docs") / "contracts"
@@ -19,19 +19,20 @@ _MAX_DIFF = 60  # lines per file
 def generated(services: Iterable[Service]) -> dict[str, str]:
     """Every contract file by its path below `docs/contracts`. The same code makes the same bytes."""
     services = list(services)
-    files = {TOPICS: _json(events.asyncapi(services)), "permissions.md": routes.permissions(services)}
+    files = {TOPICS: text_of(events.asyncapi(services)), "permissions.md": routes.permissions(services)}
     for service in services:
-        files[f"openapi/{service.name}.json"] = _json(routes.public_document(service.app))
+        files[f"openapi/{service.name}.json"] = text_of(routes.public_document(service.app))
         if internal := routes.internal_document(service.app):
-            files[f"openapi/{service.name}.internal.json"] = _json(internal)
+            files[f"openapi/{service.name}.internal.json"] = text_of(internal)
         for event in service.produces:
-            files[f"events/{events.file_of(event.event_type)}"] = _json(events.event_schema(event))
+            files[f"events/{events.file_of(event.event_type)}"] = text_of(events.event_schema(event))
     for (owner, name), form in state.forms(services).items():
-        files[f"state/{owner}/{name}.json"] = _json(state.document(form))
+        files[f"state/{owner}/{name}.json"] = text_of(state.document(form))
     return files
 
 
-def _json(document: Any) -> str:
+def text_of(document: Any) -> str:
+    """A document as its file holds it."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -46,6 +47,13 @@ def stored(folder: Path) -> dict[str, str]:
 def promises(files: Mapping[str, str]) -> dict[str, str]:
     """Those of the files that are kept as released: what others build on."""
     return {name: text for name, text in files.items() if "/" in name or name == TOPICS}
+
+
+def released_golden(folder: Path) -> dict[str, str]:
+    """Digests of the golden files that were released, by path."""
+    path = folder / RELEASED / golden.MANIFEST
+    digests: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    return digests
 
 
 def write(folder: Path, files: Mapping[str, str]) -> list[str]:
