@@ -1,5 +1,6 @@
 """What belongs to the request in hand: its id, its trace (W3C Trace Context) and the caller's bearer token."""
 
+import os
 import random
 import re
 from contextvars import ContextVar
@@ -18,8 +19,12 @@ class RequestContext:
 
 
 def new_traceparent() -> str:
-    """A fresh, sampled trace parent (https://www.w3.org/TR/trace-context/#traceparent-header)."""
-    return f"00-{random.getrandbits(128) or 1:032x}-{random.getrandbits(64) or 1:016x}-01"
+    """A fresh trace parent (https://www.w3.org/TR/trace-context/#traceparent-header).
+
+    It is sampled only where spans go somewhere: sidecars would make and drop a span for every sampled call.
+    """
+    flags = "01" if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") else "00"
+    return f"00-{random.getrandbits(128) or 1:032x}-{random.getrandbits(64) or 1:016x}-{flags}"
 
 
 def valid_traceparent(value: str | None) -> str | None:

@@ -77,7 +77,12 @@ def test_the_configurations_agree_on_what_is_open(name: str) -> None:
     assert {rule["protocol"] for rule in ours["api"]["allowed"]} == {"http", "grpc"}, "a missing protocol is wide open"
     assert "accessControl" not in ours, "who may call whom is declared in the services: make access"
     assert {"name": "HotReload", "enabled": False} in ours["features"]
-    assert ours["nameResolution"]["component"] == "sqlite"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_sidecars_find_each_other_where_the_run_file_puts_them(name: str) -> None:
+    template = repository.kind(name, "Configuration")["spec"]["nameResolution"]["configuration"]["template"]
+    assert template == runfile.name_template({app.app_id: app.internal for app in runfile.apps(repository.ROOT)})
 
 
 @pytest.mark.parametrize("name", SETS)

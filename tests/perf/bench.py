@@ -18,7 +18,7 @@ from omnify_local import paths, system_packages, tools
 from omnify_shared import logs
 from omnify_shared.testing import Platform, Sidecar
 from omnify_shared.testing.backing import Backing
-from perf import blocks, processors, services
+from perf import blocks, processors, services, sidecars
 from perf.measure import Row
 
 SETS = ("local", "mongo-kafka")
@@ -82,6 +82,7 @@ def main() -> int:
         folder = Path(name)
         backing = Backing(folder / "servers")
         try:
+            rows += sidecars.rows(backing, folder)
             rows += asyncio.run(block_rows(backing, folder))
             rows += service_rows(backing, folder)
         finally:

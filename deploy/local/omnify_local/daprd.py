@@ -1,11 +1,10 @@
 """One daprd as the locked-down profile and the tests start it: flags, environment, every listener on loopback."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from omnify_local import runfile, tools
+from omnify_local import gotuning, runfile, tools
 from omnify_local.ports import LOOPBACK
 
 
@@ -82,6 +81,6 @@ class Daprd:
         given = {
             **tokens.environment,
             "DAPR_HOST_IP": LOOPBACK,
-            "GOMEMLIMIT": os.environ.get("GOMEMLIMIT", "400MiB"),
+            **gotuning.environment(),
         }
         return given | (dict(self.identity.environment) if self.identity is not None else {})

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2 as httpx
 import psutil
 
-from omnify_local import control_plane, tools
+from omnify_local import control_plane, gotuning, tools
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK
 from omnify_local.processes import Process, tail
@@ -38,6 +38,7 @@ class Platform:
             # The CLI that can be built here does not hand the scheduler's address to daprd.
             "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A": f"{LOOPBACK}:{control_plane.SCHEDULER_PORT}",
             "DAPR_HOST_IP": LOOPBACK,
+            **gotuning.environment(),
             **self._environment,
         }
         command = [str(programs.cli), "run", "-f", str(self._run_file)]

@@ -1,5 +1,6 @@
 """dapr.yaml as the runner and the tests read it, and its copy for another component set."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,12 @@ def app_health_threshold(components: Path) -> int:
     """How many failed probes, one a second, make an app count as down: a set's own choice, on its Configuration."""
     document = yaml.safe_load((components / "configuration.yaml").read_text())
     return int(document["metadata"]["annotations"]["dapr.io/app-health-threshold"])
+
+
+def name_template(ports: Mapping[str, int]) -> str:
+    """The template by which a sidecar finds its peers: the internal gRPC port of each app-id on this machine."""
+    cases = [f'if eq .ID "{app_id}"}}}}{LOOPBACK}:{port}' for app_id, port in ports.items()]
+    return "{{" + "{{else ".join(cases) + "{{end}}"
 
 
 def component_types(root: Path, set_name: str) -> set[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from omnify_local import admission, paths, secrets
+from omnify_local import admission, paths, runfile, secrets
 from omnify_local.admission import Guest, Resource
 from omnify_local.secrets import TOKENS
 
@@ -27,6 +27,7 @@ class Home:
         secrets.ensure(path, {**secrets.default_infrastructure(), **infrastructure})
         tokens = secrets.read(path, TOKENS)
         self.dapr_api_token, self.app_api_token = tokens["dapr-api-token"], tokens["app-api-token"]
+        self.find_peers(None)
         for app in extra:
             self.admit(app)
 
@@ -62,6 +63,18 @@ class Home:
                     fields[:] = [item for item in fields if item["name"] not in values]
                     fields.extend({"name": name, "value": value} for name, value in values.items())
             self.rewrite(file.name, documents)
+
+    def find_peers(self, ports: Mapping[str, int] | None) -> None:
+        """How sidecars find each other: at these internal ports, as on the running platform, or with None by entering
+        themselves in a file, for tests whose sidecars come and go on ports that nobody knows beforehand."""
+        by_file = {"component": "sqlite", "configuration": {"connectionString": ".omnify/data/names.db"}}
+        documents = self.resources("configuration.yaml")
+        resolution = documents[0]["spec"]["nameResolution"]
+        if ports is None:
+            resolution |= by_file
+        else:
+            resolution |= {"component": "kubernetes", "configuration": {"template": runfile.name_template(ports)}}
+        self.rewrite("configuration.yaml", documents)
 
     def allow_all_apis(self) -> None:
         """Drop the API allow-list, for tests of what the services themselves don't use."""

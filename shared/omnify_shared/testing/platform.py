@@ -40,6 +40,7 @@ class Platform:
             )
             for app in runfile.apps(paths.repository())
         }
+        home.find_peers({name: service.sidecar.ports.internal for name, service in self.services.items()})
 
     def start(self, timeout: float = 60) -> "Platform":
         """Start everything side by side and wait until each service is ready and seen by its sidecar."""
