@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from omnify_shared import health, logs, openapi, problems
+from omnify_shared import gauges, health, logs, openapi, problems
 from omnify_shared.access import Access
 from omnify_shared.edge import Edge
 from omnify_shared.events import routes as event_routes
@@ -58,10 +58,12 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
         subscriptions = subscriptions or Subscriptions(settings.app_id)
         follow_revocations(subscriptions, platform.identity.revocations)
     app.state.subscriptions = subscriptions
+    app.state.dead_letters = None
     if subscriptions:
         inbox = Inbox(platform.state)
-        letters = DeadLetters(platform.state, inbox)
-        event_routes.mount(app, subscriptions, Dispatcher(subscriptions, inbox), letters)
+        letters = app.state.dead_letters = DeadLetters(platform.state, inbox)
+        dispatcher = Dispatcher(subscriptions, inbox, telemetry.tracing, platform.event_metrics)
+        event_routes.mount(app, subscriptions, dispatcher, letters)
     app.add_middleware(Edge, settings=settings, telemetry=telemetry, limits=body_limits or {})
     return app
 
@@ -69,6 +71,11 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
 def _with_keys(access: Access) -> Access:
     """An app that follows sessions verifies tokens, so it asks auth for its keys."""
     return replace(access, calls=(*access.calls, JWKS))
+
+
+async def _count(platform: Platform, letters: DeadLetters) -> None:
+    await platform.sidecar.ready.wait()
+    await letters.count()
 
 
 def _platform(
@@ -97,7 +104,9 @@ def _lifespan(build: Build, uses_state: bool) -> Callable[[FastAPI], AbstractAsy
         if uses_state:
             platform.tasks.spawn(platform.outbox.run(), name="outbox")
             platform.tasks.spawn(platform.identity.revocations.run(), name="revocations")
-            platform.telemetry.gauge("omnify.outbox.lag", "Events not yet published.", lambda: platform.outbox.lag)
+        if app.state.subscriptions:
+            platform.tasks.spawn(_count(platform, app.state.dead_letters), name="dead letters")
+        gauges.install(platform, app.state.dead_letters)
         try:
             async with build(platform) as service:
                 app.state.service = service

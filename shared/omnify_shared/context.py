@@ -3,9 +3,12 @@
 import os
 import random
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+_REQUEST_ID = re.compile(r"(?!eyJ)[A-Za-z0-9._-]{1,64}")  # a JWT begins with eyJ
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
@@ -32,6 +35,11 @@ def valid_traceparent(value: str | None) -> str | None:
     return value if value and _TRACEPARENT.match(value) else None
 
 
+def usable_request_id(value: str | None) -> str | None:
+    """`value` when it is short and plain: it stands in every log line, so it must hold no address and no token."""
+    return value if value and _REQUEST_ID.fullmatch(value) else None
+
+
 _context: ContextVar[RequestContext | None] = ContextVar("omnify_request", default=None)
 
 
@@ -40,6 +48,22 @@ def current() -> RequestContext:
     return _context.get() or RequestContext(request_id="-", traceparent=new_traceparent())
 
 
+def current_traceparent() -> str | None:
+    """The trace parent of the request in hand, None outside one."""
+    context = _context.get()
+    return context.traceparent if context else None
+
+
 def enter(context: RequestContext) -> None:
     """Binds the context to this task and to the tasks that it starts."""
     _context.set(context)
+
+
+@contextmanager
+def entered(context: RequestContext) -> Iterator[None]:
+    """Binds the context for a block."""
+    token = _context.set(context)
+    try:
+        yield
+    finally:
+        _context.reset(token)

@@ -7,21 +7,21 @@ import hmac
 import time
 from collections.abc import Mapping
 
-from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
+from omnify_shared.context import RequestContext, enter, new_traceparent, usable_request_id, valid_traceparent
 from omnify_shared.ids import new_id
 from omnify_shared.logs import AccessLog
 from omnify_shared.problems import BodyTooLong, PayloadTooLarge, Problem, Unauthorized, crash_response, problem_response
 from omnify_shared.settings import Settings
 from omnify_shared.telemetry import Telemetry
+from omnify_shared.tracing import failed
 
 OPEN_PATHS = ("/health", "/health/live", "/health/ready")
 GUARDED_WHEN_PUBLIC = ("/metrics", "/dapr/", "/events/", "/dead-letters", "/internal/")
 QUIET = (*OPEN_PATHS, "/metrics")
-MAX_REQUEST_ID = 128
 
 
 class NotFromSidecar(Unauthorized):
@@ -36,6 +36,8 @@ class Edge:
         self._public = settings.public
         token = settings.app_api_token
         self._token = token.get_secret_value().encode() if token else None
+        scraper = settings.metrics_token
+        self._scraper = b"Bearer " + scraper.get_secret_value().encode() if scraper else None
         self._limit = settings.max_body_bytes
         self._limits = sorted(limits.items(), key=lambda item: -len(item[0]))
         self._telemetry = telemetry
@@ -53,7 +55,7 @@ class Edge:
             if refusal is not None:
                 return await problem_response(refusal)(scope, receive, answer)
             limited = _Limited(receive, self._limit_of(scope["path"]))
-            if self._telemetry.exporting:
+            if self._telemetry.exporting and scope["path"] not in QUIET:
                 return await self._traced(scope, limited, answer, context)
             return await self._app(scope, limited, answer)
         except Exception as error:
@@ -64,10 +66,8 @@ class Edge:
             self._account(scope, answer.status, time.perf_counter() - started)
 
     def _context(self, headers: Headers) -> RequestContext:
-        request_id = headers.get("x-request-id", "")
-        usable = 0 < len(request_id) <= MAX_REQUEST_ID and request_id.isprintable() and request_id.isascii()
         return RequestContext(
-            request_id=request_id if usable else new_id(),
+            request_id=usable_request_id(headers.get("x-request-id")) or new_id(),
             traceparent=valid_traceparent(headers.get("traceparent")) or new_traceparent(),
             authorization=headers.get("authorization"),
         )
@@ -75,13 +75,19 @@ class Edge:
     def _refusal(self, path: str, headers: Headers) -> Problem | None:
         if self._token is not None and self._guarded(path):
             given = headers.get("dapr-api-token", "").encode()
-            if not hmac.compare_digest(given, self._token):
+            if not (hmac.compare_digest(given, self._token) or self._scrapes(path, headers)):
                 return NotFromSidecar("call this service through its sidecar, or the gateway")
         length = headers.get("content-length", "0")
         limit = self._limit_of(path)
         if not length.isdecimal() or int(length) > limit:
             return PayloadTooLarge(f"the body may have at most {limit} bytes", limit_bytes=limit)
         return None
+
+    def _scrapes(self, path: str, headers: Headers) -> bool:
+        """Whether Prometheus asks for the metrics: its token opens nothing else."""
+        if self._scraper is None or path != "/metrics":
+            return False
+        return hmac.compare_digest(headers.get("authorization", "").encode(), self._scraper)
 
     def _guarded(self, path: str) -> bool:
         if self._public:
@@ -92,18 +98,11 @@ class Edge:
         return next((limit for prefix, limit in self._limits if path.startswith(prefix)), self._limit)
 
     async def _traced(self, scope: Scope, receive: Receive, answer: "_Answer", context: RequestContext) -> None:
-        parent = trace.set_span_in_context(trace.NonRecordingSpan(_span_context(context.traceparent)))
-        name = f"{scope['method']} {scope['path']}"
-        with self._telemetry.tracer.start_as_current_span(
-            name, context=parent, kind=trace.SpanKind.SERVER, record_exception=False, set_status_on_exception=False
-        ) as span:
-            made = span.get_span_context()
-            traceparent = f"00-{made.trace_id:032x}-{made.span_id:016x}-{int(made.trace_flags):02x}"
-            enter(RequestContext(context.request_id, traceparent, context.authorization))
+        with self._telemetry.tracing.span(scope["method"], SpanKind.SERVER, parent=context.traceparent) as span:
             try:
                 await self._app(scope, receive, answer)
             finally:
-                _describe(span, scope, answer.status)
+                describe(span, scope["method"], _route(scope), answer.status)
 
     def _account(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)
@@ -153,19 +152,11 @@ def _route(scope: Scope) -> str:
     return str(found or scope.get("omnify.route", "unmatched"))
 
 
-def _describe(span: trace.Span, scope: Scope, status: int) -> None:
-    """Names of the OpenTelemetry semantic conventions; an exception's text stays out, as it may hold a secret."""
-    route = _route(scope)
-    span.update_name(f"{scope['method']} {route}")
-    span.set_attribute("http.request.method", scope["method"])
+def describe(span: Span, method: str, route: str, status: int) -> None:
+    """Names and attributes of a server span as the semantic conventions for HTTP have them."""
+    span.update_name(f"{method} {route}")
+    span.set_attribute("http.request.method", method)
     span.set_attribute("http.route", route)
     span.set_attribute("http.response.status_code", status)
     if status >= 500:
-        span.set_status(trace.StatusCode.ERROR)
-
-
-def _span_context(traceparent: str) -> trace.SpanContext:
-    _, trace_id, span_id, flags = traceparent.split("-")
-    return trace.SpanContext(
-        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=trace.TraceFlags(int(flags, 16))
-    )
+        failed(span, str(status))

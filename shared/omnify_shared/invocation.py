@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from opentelemetry.trace import SpanKind
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 
@@ -13,6 +14,7 @@ from omnify_shared.access import Call, UndeclaredUse
 from omnify_shared.context import current
 from omnify_shared.dapr.errors import PeerTimeout, PeerUnavailable
 from omnify_shared.dapr.sidecar import Sidecar
+from omnify_shared.tracing import Tracing, failed
 
 TIMEOUT = 5.0  # seconds
 
@@ -36,9 +38,10 @@ class Invoker:
     Only declared calls are made, in every profile: one that the locked-down profile would refuse fails here first.
     """
 
-    def __init__(self, sidecar: Sidecar, declared: Iterable[Call]) -> None:
+    def __init__(self, sidecar: Sidecar, declared: Iterable[Call], tracing: Tracing) -> None:
         self._sidecar = sidecar
         self._declared = frozenset(declared)
+        self._tracing = tracing
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -78,15 +81,31 @@ class Invoker:
 
         Raises: PeerUnavailable when the peer or a sidecar is down; PeerTimeout; UndeclaredUse, which is a defect.
         """
-        url, app_id = self._url(call, values or {}, query), call.app_id
-        sent = self.headers(app_id, forward_auth=forward_auth) | dict(headers or {})
+        url = self._url(call, values or {}, query)
         body = None if json is None else to_json(json)
-        if body is not None:
-            sent["content-type"] = "application/json"
+        kind = {} if body is None else {"content-type": "application/json"}
+        attributes = {"http.request.method": call.method, "server.address": call.app_id, "url.template": call.path}
+        with self._tracing.span(f"{call.method} {call.path}", SpanKind.CLIENT, attributes) as span:
+            sent = self.headers(call.app_id, forward_auth=forward_auth) | dict(headers or {}) | kind
+            reply = await self._exchange(call, url, body, sent, timeout)
+            span.set_attribute("http.response.status_code", reply.status)
+            if reply.status >= 400:
+                failed(span, str(reply.status))
+        return reply
+
+    async def _exchange(
+        self,
+        call: Call,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        timeout: float,  # noqa: ASYNC109 - given to the HTTP client
+    ) -> Reply:
+        app_id = call.app_id
         limit = aiohttp.ClientTimeout(total=timeout)
         try:
             async with self.session.request(
-                call.method, url, data=body, headers=sent, timeout=limit, allow_redirects=False
+                call.method, url, data=body, headers=headers, timeout=limit, allow_redirects=False
             ) as answer:
                 reply = Reply(answer.status, await answer.read(), answer.headers)
         except TimeoutError as error:

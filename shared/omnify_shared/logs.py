@@ -90,7 +90,7 @@ class AccessLog:
             "route": route,
             "status": status,
             "ms": ms,
-            "request_id": context.request_id,
+            "request_id": hide(context.request_id),
             "trace_id": context.traceparent[3:35],
         }
         sys.stdout.write(to_json(line).decode() + "\n")

@@ -5,7 +5,9 @@ from typing import Any
 
 from omnify_shared.access import Access
 from omnify_shared.dapr.sidecar import Sidecar
+from omnify_shared.events.metrics import EventMetrics
 from omnify_shared.events.outbox import Outbox
+from omnify_shared.events.publisher import Publisher
 from omnify_shared.idempotency import Idempotency
 from omnify_shared.identity import Identity, KeySource, jwks_of_auth
 from omnify_shared.invocation import Invoker
@@ -33,6 +35,7 @@ class Platform:
     idempotency: Idempotency
     tasks: Tasks
     telemetry: Telemetry
+    event_metrics: EventMetrics
     uses_state: bool
 
     def checks(self) -> dict[str, bool]:
@@ -53,14 +56,15 @@ def make_platform(
 ) -> Platform:
     """Wires the building blocks of one app. `keys` replaces the JWKS fetched from auth (auth has its own)."""
     tasks = Tasks()
-    sidecar = Sidecar(settings)
+    sidecar = Sidecar(settings, traced=telemetry.exporting)
     state = StateStore(sidecar)
-    invoker = Invoker(sidecar, access.calls)
+    metrics = EventMetrics(telemetry)
+    invoker = Invoker(sidecar, access.calls, telemetry.tracing)
     return Platform(
         settings=settings,
         sidecar=sidecar,
         state=state,
-        outbox=Outbox(sidecar, state, tasks, settings.app_id),
+        outbox=Outbox(sidecar, state, tasks, settings.app_id, Publisher(sidecar, telemetry.tracing, metrics)),
         invoker=invoker,
         secrets=Secrets(sidecar, settings.environment, access.secrets),
         identity=Identity(keys or jwks_of_auth(invoker), Revocations(sidecar, state)),
@@ -68,5 +72,6 @@ def make_platform(
         idempotency=Idempotency(state),
         tasks=tasks,
         telemetry=telemetry,
+        event_metrics=metrics,
         uses_state=uses_state,
     )

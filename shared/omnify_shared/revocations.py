@@ -5,6 +5,7 @@ bulk read per POLL. Access tokens live five minutes, so older minutes need not b
 """
 
 import asyncio
+import time
 from datetime import timedelta
 
 import structlog
@@ -35,6 +36,12 @@ class Revocations:
         self._minutes = Documents(state, "revocations", _Minute, ttl=timedelta(minutes=MINUTES + 2))
         self._known: dict[int, set[str]] = {}
         self._ended: set[str] = set()
+        self._read_at = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the ended sessions were last read: how old this replica's knowledge is at most."""
+        return time.monotonic() - self._read_at
 
     def revoked(self, session_id: str) -> bool:
         """Whether the session has ended, as far as this replica knows."""
@@ -63,6 +70,7 @@ class Revocations:
 
     async def refresh(self) -> None:
         """One bulk read of the last minutes."""
+        started = time.monotonic()
         newest = int(clock.now().timestamp() // 60)
         wanted = [(str(minute),) for minute in range(newest - MINUTES, newest + 2)]
         found = await self._minutes.get_many(wanted)
@@ -71,3 +79,4 @@ class Revocations:
         for minute in [known for known in self._known if known < newest - MINUTES]:
             del self._known[minute]
         self._ended = set().union(*self._known.values())
+        self._read_at = started

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     dapr_grpc_port: int = Field(default=50001, validation_alias="DAPR_GRPC_PORT")
     dapr_api_token: SecretStr | None = Field(default=None, validation_alias="DAPR_API_TOKEN")
     app_api_token: SecretStr | None = Field(default=None, validation_alias="APP_API_TOKEN")
+    metrics_token: SecretStr | None = Field(default=None, validation_alias="OMNIFY_METRICS_TOKEN")
     max_body_bytes: int = Field(default=1_048_576, validation_alias="OMNIFY_MAX_BODY_BYTES")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -35,7 +36,7 @@ class Settings(BaseSettings):
         if not hasattr(cls, "app_id"):
             raise TypeError(f"{cls.__name__} names no app_id")
 
-    @field_validator("dapr_api_token", "app_api_token", mode="before")
+    @field_validator("dapr_api_token", "app_api_token", "metrics_token", mode="before")
     @classmethod
     def _blank_is_none(cls, value: Any) -> Any:
         """A variable that is set to nothing must not become a token that an empty header matches."""

@@ -11,6 +11,7 @@ from omnify_shared.access import Call, UndeclaredUse
 from omnify_shared.dapr.errors import PeerTimeout, PeerUnavailable
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.invocation import Invoker
+from omnify_shared.tracing import Tracing
 from support.lab import CRASH, ECHO, ME, NOBODY, NOWHERE, SLOW, Lab, LabSettings
 
 
@@ -57,7 +58,7 @@ async def test_without_a_sidecar_the_call_fails_at_once() -> None:
     sidecar = Sidecar(LabSettings(environment="test", dapr_http_port=free_port()))
     try:
         with pytest.raises(PeerUnavailable):
-            await asyncio.wait_for(Invoker(sidecar, [ECHO]).request(ECHO), 2)
+            await asyncio.wait_for(Invoker(sidecar, [ECHO], Tracing(None)).request(ECHO), 2)
     finally:
         await sidecar.close()
 

@@ -41,7 +41,7 @@ async def test_requests_are_counted_by_route_and_status(lab: Lab) -> None:
     assert grown["/crash", "500"] == 1
     assert grown["unmatched", "404"] == 2
     assert not any("wp-admin" in route or "/items/1" in route for _, route, _ in after), "no series per path"
-    assert after["omnify_outbox_lag", "", ""] == 0
+    assert after["omnify_outbox_pending", "", ""] == 0
 
 
 async def test_traces_and_metrics_reach_a_strict_receiver(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from omnify_local import backends, paths, runfile, secrets, tools
+from omnify_local import backends, monitoring, paths, runfile, secrets, tools
 from omnify_local.errors import LocalError
 from omnify_local.locked import LockedPlatform
 from omnify_local.platform import LOGS, Platform
@@ -90,7 +90,12 @@ def _start(plan: backends.Plan, platform: Platform) -> None:
 
 def _environment(root: Path) -> dict[str, str]:
     tokens = secrets.read(root, secrets.TOKENS)
-    return {"DAPR_API_TOKEN": tokens["dapr-api-token"], "APP_API_TOKEN": tokens["app-api-token"]}
+    return {
+        "DAPR_API_TOKEN": tokens["dapr-api-token"],
+        "APP_API_TOKEN": tokens["app-api-token"],
+        "OMNIFY_METRICS_TOKEN": tokens["metrics-token"],
+        **monitoring.exporting(os.environ),
+    }
 
 
 def _check_ports(root: Path, plan: backends.Plan, apps: Sequence[runfile.App]) -> None:

@@ -16,6 +16,7 @@ import structlog
 from omnify_analytics.events import ImportCompleted, ImportFailed
 from omnify_analytics.ledger import with_import
 from omnify_analytics.orders.options import ImportOptions
+from omnify_analytics.progress import ImportMetrics
 from omnify_analytics.records import FactPiece, Import, Ledger, Manifest
 from omnify_analytics.schemas import RejectedLine
 from omnify_analytics.settings import AnalyticsSettings
@@ -56,10 +57,13 @@ class _Progress:
 class ImportRunner:
     """The imports that this replica works on."""
 
-    def __init__(self, store: AnalyticsStore, tasks: Tasks, settings: AnalyticsSettings) -> None:
+    def __init__(
+        self, store: AnalyticsStore, tasks: Tasks, settings: AnalyticsSettings, metrics: ImportMetrics
+    ) -> None:
         self._store = store
         self._tasks = tasks
         self._settings = settings
+        self._metrics = metrics
         self._replica = new_id()
         self._gate = asyncio.Semaphore(settings.imports_at_once)
         self._active = set[str]()
@@ -109,10 +113,20 @@ class ImportRunner:
             if taken.lease is None or taken.lease.owner != self._replica:
                 return
             reach(LEASED)
+            taken = await self._counted(taken)
+        await self._clean_up(taken)
+
+    async def _counted(self, taken: Import) -> Import:
+        self._metrics.began(taken.import_id)
+        status = "interrupted"
+        try:
             async with self._kept_alive(taken) as progress:
                 taken = await self._outcome(taken, progress)
                 reach(COMPLETED)
-        await self._clean_up(taken)
+            status = taken.status
+        finally:
+            self._metrics.ended(taken.import_id, status)
+        return taken
 
     def _lease(self, found: Import, _: Emit) -> Import:
         now = clock.now()
@@ -162,13 +176,17 @@ class ImportRunner:
             return await self._fail(taken, "the file could not be processed", None)
 
     async def _import(self, taken: Import, progress: _Progress) -> Import:
+        counted = self._metrics.counting()
+
         def read(rows: int, share: float) -> None:
             progress.rows, progress.share = rows, PARSED * share
+            counted(rows)
 
         chunks = await self._store.chunks(taken.import_id, taken.chunks)
         latest = taken.created_at.date() + timedelta(days=1)
         parsed = await asyncio.to_thread(_parse, chunks, taken.options, latest, read)
         progress.rows, progress.share = parsed.read, PARSED
+        counted(parsed.read)
         reach(PARSED_FILE)
         if not parsed.accepted:
             return await self._fail(taken, "no row of the file could be taken", parsed)

@@ -10,6 +10,7 @@ from omnify_analytics.cache import Question, Remembered, SalesCache
 from omnify_analytics.errors import StillImporting, UnknownImport
 from omnify_analytics.ledger import check_currency
 from omnify_analytics.orders.head import check_head
+from omnify_analytics.progress import ImportMetrics
 from omnify_analytics.queries import CohortsQuery, OverviewQuery
 from omnify_analytics.records import FactPiece, FileClaim, Import
 from omnify_analytics.runner import ImportRunner
@@ -180,7 +181,7 @@ async def build(platform: Platform) -> AsyncIterator[AnalyticsService]:
     """The service on a platform; it looks for imports that were left behind as soon as the sidecar is up."""
     settings: AnalyticsSettings = platform.settings
     store = AnalyticsStore(platform.state, platform.outbox, facts_per_write=settings.facts_per_write)
-    runner = ImportRunner(store, platform.tasks, settings)
+    runner = ImportRunner(store, platform.tasks, settings, ImportMetrics(platform.telemetry))
     platform.tasks.spawn(runner.recover(), name="import recovery")
     gc.freeze()  # what is loaded stays; without it a full collection during an import holds every request for 0.1 s
     yield AnalyticsService(store, runner, settings)

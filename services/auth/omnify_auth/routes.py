@@ -78,7 +78,8 @@ async def resend(form: ResendIn, service: ServiceDep) -> AcceptedOut:
 async def login(form: LoginIn, service: ServiceDep, response: Response) -> TokensOut:
     """Signs in with a password."""
     response.headers.update(_NO_STORE)
-    return _tokens(await service.sessions.login(form.email, form.password))
+    with service.logins.counted():
+        return _tokens(await service.sessions.login(form.email, form.password))
 
 
 @public.post("/refresh")

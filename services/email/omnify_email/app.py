@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from omnify_email.auth import CALLS, Auth
+from omnify_email.metrics import MailMetrics
 from omnify_email.routes import router
 from omnify_email.senders import SECRETS, sender_for
 from omnify_email.service import EmailService
@@ -25,7 +26,7 @@ def create_app(settings: EmailSettings | None = None) -> FastAPI:
     async def build(platform: Platform) -> AsyncIterator[EmailService]:
         auth = Auth(platform.invoker, timeout=settings.fetch_timeout)
         sender = sender_for(settings, platform.secrets)
-        service = EmailService(settings, MailStore(platform.state), auth, sender)
+        service = EmailService(settings, MailStore(platform.state), auth, sender, MailMetrics(platform.telemetry))
         platform.tasks.spawn(service.keep_trying(), name="waiting mails")
         yield service
 

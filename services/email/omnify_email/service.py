@@ -7,9 +7,11 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from omnify_email.auth import Auth, Contact
 from omnify_email.errors import MailNotFailed, NothingToSend, PermanentError, SendError, UnknownMail
+from omnify_email.metrics import MailMetrics
 from omnify_email.rendering import SUBJECTS, Kind, greeting_name, render
 from omnify_email.senders import Mail, MailSender
 from omnify_email.settings import EmailSettings
@@ -30,11 +32,14 @@ LONGEST_WAIT = timedelta(hours=4)
 class EmailService:
     """Sends the mail of an event, and tries again those that could not leave."""
 
-    def __init__(self, settings: EmailSettings, store: MailStore, auth: Auth, sender: MailSender) -> None:
+    def __init__(
+        self, settings: EmailSettings, store: MailStore, auth: Auth, sender: MailSender, metrics: MailMetrics
+    ) -> None:
         self._settings = settings
         self._store = store
         self._auth = auth
         self._sender = sender
+        self._metrics = metrics
 
     async def deliver(self, event_id: str, kind: Kind, reference: str) -> MailRecord | None:
         """Sends the mail now, or makes sure that it will be sent: returning means that it can't be forgotten.
@@ -71,7 +76,8 @@ class EmailService:
         while True:
             await asyncio.sleep(self._settings.poll_interval * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
             try:
-                for event_id in await self._store.due():
+                due, self._metrics.waiting = await self._store.due()
+                for event_id in due:
                     await self._try_waiting(event_id)
             except Exception as error:
                 log.warning("waiting mails not looked through", reason=_reason(error))
@@ -88,6 +94,15 @@ class EmailService:
             await self._store.unlist(event_id)
 
     async def _try(self, mail: MailRecord) -> MailRecord:
+        try:
+            ended = await self._ended(mail)
+        except PermanentError:
+            self._metrics.count(mail.kind, "failed")
+            raise
+        self._metrics.count(mail.kind, ended.status)
+        return ended
+
+    async def _ended(self, mail: MailRecord) -> MailRecord:
         try:
             async with asyncio.timeout(self._settings.fetch_timeout + self._settings.send_timeout):
                 recipient = await self._send(mail)
@@ -120,7 +135,10 @@ class EmailService:
         name = greeting_name(contact.full_name)
         text, html = render(mail.kind, {**values, "name": name, "subject": subject})
         shown = "" if name == "there" else name
-        await self._sender.send(Mail(self.message_id(mail.event_id), contact.email, shown, subject, text, html))
+        letter = Mail(self.message_id(mail.event_id), contact.email, shown, subject, text, html)
+        attributes = {"omnify.mail.kind": mail.kind, "omnify.mail.provider": self._sender.name}
+        with self._metrics.tracing.span("send mail", SpanKind.CLIENT, attributes):
+            await self._sender.send(letter)
         return hash_of(contact.email)
 
     async def _contents(self, mail: MailRecord) -> tuple[Contact, dict[str, str]]:

@@ -119,12 +119,12 @@ class MailStore:
         """Takes a mail off the waiting list."""
         await self._change_shard(event_id, {}, frozenset({event_id}))
 
-    async def due(self) -> list[str]:
-        """The events whose mails are due, longest first."""
+    async def due(self) -> tuple[list[str], int]:
+        """The events whose mails are due, longest first, and how many mails wait in all."""
         shards = await self._waiting.get_many((str(number),) for number in range(SHARDS))
         now = clock.now()
         due = [(at, event_id) for shard in shards.values() for event_id, at in shard.due.items() if at <= now]
-        return [event_id for _, event_id in sorted(due)]
+        return [event_id for _, event_id in sorted(due)], sum(len(shard.due) for shard in shards.values())
 
     async def _change_shard(self, event_id: str, add: dict[str, datetime], drop: frozenset[str]) -> None:
         def change(shard: Waiting, _: Emit) -> Waiting:

@@ -4,11 +4,11 @@ Dropped both ways: hop-by-hop headers and those that Connection names (RFC 9110 
 that a service would believe because a sidecar or the gateway says it (`dapr-*`, `x-forwarded-*`, `forwarded`).
 """
 
-import re
 from typing import Any
 
 from omnify_gateway.errors import HeadersTooLarge
 from omnify_gateway.wire import Header
+from omnify_shared import context
 
 _HOP_BY_HOP = {
     b"connection",
@@ -31,7 +31,6 @@ _REQUEST_DROPPED = _HOP_BY_HOP | {
     b"x-request-id",
 }
 _RESPONSE_DROPPED = _HOP_BY_HOP | {b"content-length", b"date", b"server", b"x-request-id"}
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 API_SECURITY: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -58,7 +57,7 @@ def first(headers: list[Header], name: bytes) -> bytes | None:
 def usable_request_id(headers: list[Header]) -> bytes | None:
     """The caller's request id when it is short and plain, so that it can stand in a log and a header."""
     value = first(headers, b"x-request-id")
-    return value if value and _REQUEST_ID.fullmatch(value) else None
+    return value if value and context.usable_request_id(value.decode("latin-1")) else None
 
 
 def forwarded(headers: list[Header], limit: int) -> list[bytes]:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 import structlog
+from opentelemetry.trace import SpanKind
 from starlette.types import Receive, Scope, Send
 
 from omnify_gateway import headers as h
@@ -16,8 +17,11 @@ from omnify_gateway.paths import check
 from omnify_gateway.settings import GatewaySettings
 from omnify_gateway.table import MONOLITH_LIMITS, Limits, Table
 from omnify_gateway.wire import BrokenOff, Connection, Header, Pool, SidecarDown
+from omnify_shared.edge import describe
+from omnify_shared.logs import AccessLog
 from omnify_shared.problems import Problem
 from omnify_shared.telemetry import Telemetry
+from omnify_shared.tracing import traceparent_of
 
 log = structlog.get_logger()
 
@@ -50,6 +54,7 @@ class Proxy:
         self._monolith = monolith
         self._telemetry = telemetry
         self._table = table
+        self._access = AccessLog(settings.app_id)
         token = settings.dapr_api_token
         self._token = (b"dapr-api-token: " + token.get_secret_value().encode(),) if token else ()
         strict = (h.STRICT_TRANSPORT,) if settings.public_url.startswith("https://") else ()
@@ -60,13 +65,31 @@ class Proxy:
         started = time.perf_counter()
         answer = Answer(scope, send)
         try:
+            if self._telemetry.exporting:
+                await self._traced(scope, receive, answer)
+            else:
+                await self._answer(scope, receive, answer)
+        finally:
+            seconds = time.perf_counter() - started
+            self._telemetry.request(scope["method"], answer.route, answer.status, seconds)
+            self._access.line(scope["method"], answer.route, answer.status, round(seconds * 1000, 2))
+
+    async def _traced(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+        method, parent = scope["method"], answer.traceparent.decode()
+        with self._telemetry.tracing.span(method, SpanKind.SERVER, parent=parent) as span:
+            answer.traceparent = traceparent_of(span).encode()
+            try:
+                await self._answer(scope, receive, answer)
+            finally:
+                describe(span, method, answer.route, answer.status)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+        try:
             await self._serve(scope, receive, answer)
         except Problem as problem:
             await answer.problem(problem, self._api_security)
         except ClientGone:
             answer.status = CLIENT_GONE
-        finally:
-            self._telemetry.request(scope["method"], answer.route, answer.status, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         target = await self._target(scope)

@@ -16,6 +16,8 @@ from dapr.clients.grpc._channel import resolve_grpc_endpoint, silence_grpc_aio_p
 from dapr.clients.retry import RetryPolicy
 from dapr.proto import api_service_v1
 
+from omnify_shared.context import current_traceparent, new_traceparent
+
 CALL_TIMEOUT = 5.0  # seconds
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes; the sidecar's own limit is the lower one
 _CHANNEL = (
@@ -28,32 +30,39 @@ _CHANNEL = (
 
 
 class _Stub:
-    """The generated stub, with a deadline and the sidecar's token on every call."""
+    """The generated stub, with a deadline, the sidecar's token and, if wanted, the trace on every call."""
 
-    def __init__(self, channel: grpc.aio.Channel, metadata: Mapping[str, str]) -> None:
+    def __init__(self, channel: grpc.aio.Channel, metadata: Mapping[str, str], traced: bool) -> None:
         self._stub = api_service_v1.DaprStub(channel)
         self._metadata = tuple(metadata.items())
+        self._traced = traced
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._stub, name)
 
         def call(request: Any, metadata: Any = None, timeout: float = CALL_TIMEOUT) -> Any:
-            return method(request, metadata=(*self._metadata, *(metadata or ())), timeout=timeout)
+            trace = _trace() if self._traced else ()
+            return method(request, metadata=(*self._metadata, *trace, *(metadata or ())), timeout=timeout)
 
         setattr(self, name, call)
         return call
 
 
-class SidecarClient(DaprGrpcClientAsync):  # type: ignore[misc]  # the SDK is not typed
-    """A client of the sidecar that listens on loopback at `port`; `metadata` goes with every call."""
+def _trace() -> tuple[tuple[str, str], ...]:
+    """The trace of the request in hand; upkeep outside requests, several calls a second, is sent as not sampled."""
+    return (("traceparent", current_traceparent() or f"{new_traceparent()[:-2]}00"),)
 
-    def __init__(self, port: int, metadata: Mapping[str, str]) -> None:
+
+class SidecarClient(DaprGrpcClientAsync):  # type: ignore[misc]  # the SDK is not typed
+    """A client of the sidecar on loopback at `port`; `metadata` goes with every call, and the trace if `traced`."""
+
+    def __init__(self, port: int, metadata: Mapping[str, str], *, traced: bool = False) -> None:
         silence_grpc_aio_poller_noise()
         address = f"127.0.0.1:{port}"
         self.retry_policy = RetryPolicy()
         self._uri = resolve_grpc_endpoint(address)
         self._channel = grpc.aio.insecure_channel(address, options=_CHANNEL)
-        self._stub = _Stub(self._channel, metadata)
+        self._stub = _Stub(self._channel, metadata, traced)
 
     async def connected(self, seconds: float) -> bool:
         """Whether the channel is connected, waiting up to `seconds` for it."""

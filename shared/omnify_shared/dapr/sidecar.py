@@ -28,8 +28,10 @@ class Sidecar:
     `SidecarUnavailable` at once.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, traced: bool = False) -> None:
+        """`traced`: calls carry the trace of the request in hand, and the sidecar adds spans of its own."""
         self._settings = settings
+        self._traced = traced
         self._client: SidecarClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self.base_url = f"http://127.0.0.1:{settings.dapr_http_port}"
@@ -84,7 +86,7 @@ class Sidecar:
 
     async def _is_connected(self) -> bool:
         if self._client is None:
-            self._client = SidecarClient(self._settings.dapr_grpc_port, self.token_header)
+            self._client = SidecarClient(self._settings.dapr_grpc_port, self.token_header, traced=self._traced)
         return await self._client.connected(CONNECT_TIMEOUT)
 
     async def _is_up(self) -> bool:

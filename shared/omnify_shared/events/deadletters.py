@@ -1,18 +1,26 @@
 """Dead letters of an app: kept with their reason, listed, and replayed through the same handler."""
 
+import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
+import structlog
 from pydantic import BaseModel, JsonValue
 
 from omnify_shared import clock
+from omnify_shared.dapr.errors import SidecarError
 from omnify_shared.documents import Documents
 from omnify_shared.events.inbox import Inbox
-from omnify_shared.indexes import Index
+from omnify_shared.indexes import MAX_PAGE, Index
 from omnify_shared.problems import Conflict, NotFound
 from omnify_shared.state import StateStore
 
+log = structlog.get_logger()
+
 SCOPE = "all"
+RECOUNT = 30.0  # seconds
+MOST = 10_000  # letters looked at to count those that wait
 
 
 class DeadLetter(BaseModel):
@@ -44,6 +52,29 @@ class DeadLetters:
         self._letters = Documents(state, "deadletter", DeadLetter)
         self._index = Index(state, "deadletter")
         self._inbox = inbox
+        self._changed = asyncio.Event()
+        self.waiting: int | None = None
+
+    async def count(self) -> None:
+        """For the life of the process: keeps `waiting` true to what is stored, whichever replica changed it."""
+        while True:
+            self._changed.clear()
+            try:
+                self.waiting = await self._count()
+            except SidecarError as error:
+                log.info("dead letters not counted", reason=error.type)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RECOUNT):
+                    await self._changed.wait()
+
+    async def _count(self) -> int:
+        found, cursor = 0, None
+        for _ in range(MOST // MAX_PAGE):
+            page = await self.list(cursor=cursor, limit=MAX_PAGE)
+            found, cursor = found + len(page.items), page.next_cursor
+            if cursor is None:
+                break
+        return found
 
     async def keep(self, body: Any) -> None:
         """Stores what the dead-letter topic delivered; a second delivery of the same event changes nothing."""
@@ -60,6 +91,7 @@ class DeadLetters:
         )
         await self._letters.upsert(letter.id, initial=lambda: letter, change=lambda old, _: _again(old, letter))
         await self._index.add(SCOPE, letter.id)
+        self._changed.set()
 
     async def list(self, *, cursor: str | None = None, limit: int = 50) -> DeadLetterPage:
         """The letters that wait for a replay, newest first."""
@@ -81,6 +113,7 @@ class DeadLetters:
         stored = await self._letters.update(
             letter_id, change=lambda known, _: known.model_copy(update={"status": "replayed"})
         )
+        self._changed.set()
         return stored.value
 
 

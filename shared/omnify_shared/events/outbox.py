@@ -11,6 +11,7 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 import structlog
 from pydantic_core import from_json, to_json
@@ -21,7 +22,7 @@ from omnify_shared.dapr.errors import SidecarError, SidecarUnavailable, Stale, S
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.envelope import Wire, pending, without
 from omnify_shared.events.journal import Journal, head_key, read_journal, segment_key
-from omnify_shared.events.model import topic_of
+from omnify_shared.events.publisher import Publisher
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.state import Change, StateStore
@@ -33,7 +34,6 @@ JOURNALLED = point("outbox.event.journalled")
 PUBLISHED = point("outbox.event.published")
 CLEARED = point("outbox.event.cleared")
 
-PUBSUB = "pubsub"
 REPLICAS_KEY = "outbox/replicas"
 BEAT = 3.0  # seconds between signs of life
 DEAD_AFTER = 12.0  # seconds without one
@@ -47,8 +47,9 @@ DRAIN = 5.0  # seconds to publish what is left at shutdown
 class Outbox:
     """The outbox of one replica. `Documents` drives it; services only emit events."""
 
-    def __init__(self, sidecar: Sidecar, state: StateStore, tasks: Tasks, source: str) -> None:
+    def __init__(self, sidecar: Sidecar, state: StateStore, tasks: Tasks, source: str, publisher: Publisher) -> None:
         self.source = source
+        self._publisher = publisher
         self._sidecar = sidecar
         self._state = state
         self._tasks = tasks
@@ -64,7 +65,15 @@ class Outbox:
     @property
     def lag(self) -> int:
         """Events committed by this replica and not yet published."""
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(len(queue) for queue in list(self._queues.values()))
+
+    @property
+    def oldest(self) -> float:
+        """Age in seconds of the oldest event that `lag` counts; 0 when there is none."""
+        waiting = [str(queue[0]["time"]) for queue in list(self._queues.values()) if queue]
+        if not waiting:
+            return 0.0
+        return max(0.0, (clock.now() - min(map(datetime.fromisoformat, waiting))).total_seconds())
 
     @property
     def recovered(self) -> bool:
@@ -123,31 +132,14 @@ class Outbox:
         queue = self._queues[key]
         async with self._gate:
             while queue:
-                await self._publish_until_taken(queue[0])
+                await self._publisher.publish_until_taken(queue[0])
                 reach(PUBLISHED)
                 self._published.setdefault(key, set()).add(str(queue.popleft()["id"]))
         del self._queues[key]
 
-    async def _publish_until_taken(self, event: Wire) -> None:
-        delay = 0.1
-        while True:
-            try:
-                return await self.publish(event)
-            except SidecarError:
-                await asyncio.sleep(delay * (0.5 + random.random()))  # noqa: S311 - jitter
-                delay = min(delay * 2, 5.0)
-
     async def publish(self, event: Wire, *, topic: str | None = None) -> None:
         """Hands one event to the broker. Raises SidecarError; a returned call means the broker has it."""
-        await self._sidecar.call(
-            self._sidecar.client.publish_event(
-                PUBSUB,
-                topic or topic_of(str(event["type"])),
-                to_json(event),
-                publish_metadata={"partitionKey": str(event["subject"])},
-                data_content_type="application/cloudevents+json",
-            )
-        )
+        await self._publisher.publish(event, topic=topic)
 
     async def run(self) -> None:
         """Background duty of the replica: registers it, adopts what dead ones left, clears, shows signs of life."""

@@ -7,15 +7,20 @@ is ever answered: any other status would be retried for ever, FastAPI's own 422 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import structlog
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
-from omnify_shared.context import RequestContext, enter, new_traceparent, valid_traceparent
+from omnify_shared.context import RequestContext, current, enter, new_traceparent, valid_traceparent
 from omnify_shared.events.inbox import Busy, Inbox
+from omnify_shared.events.metrics import OTHER, EventMetrics
 from omnify_shared.events.model import CloudEvent, EventData, topic_of
+from omnify_shared.events.publisher import messaging_attributes
 from omnify_shared.faults import point, reach
+from omnify_shared.tracing import Tracing, failed, same_trace
 
 log = structlog.get_logger()
 
@@ -81,34 +86,61 @@ class Subscriptions:
 class Dispatcher:
     """Runs the handlers of one app against its inbox."""
 
-    def __init__(self, subscriptions: Subscriptions, inbox: Inbox) -> None:
+    def __init__(self, subscriptions: Subscriptions, inbox: Inbox, tracing: Tracing, metrics: EventMetrics) -> None:
         self._subscriptions = subscriptions
         self._inbox = inbox
+        self._tracing = tracing
+        self._metrics = metrics
+        metrics.expect([*subscriptions.by_type, OTHER])
 
     async def dispatch(self, body: Any, service: Any) -> tuple[Answer, str | None]:
         """Handles one delivered event. Returns Dapr's answer, and the reason unless it is SUCCESS."""
         identity = _identity(body)
         if identity is None:
+            self._metrics.handled(OTHER, "drop")
             return "DROP", "not a CloudEvent with id, source and type"
         source, event_id, event_type = identity
         subscription = self._subscriptions.by_type.get(event_type)
         if subscription is None:
+            self._metrics.handled(OTHER, "ignored")
             return "SUCCESS", None
-        traceparent = valid_traceparent(body.get("traceparent")) or new_traceparent()
-        enter(RequestContext(request_id=event_id, traceparent=traceparent))
+        delivered = current().traceparent
+        made_in = valid_traceparent(body.get("traceparent")) or new_traceparent()
+        # A delivery stands in the event's own trace, below the sidecar's span; a replay of a dead letter does not.
+        parent = delivered if same_trace(delivered, made_in) else made_in
+        enter(RequestContext(request_id=event_id, traceparent=parent))
+        attributes = messaging_attributes("process", subscription.topic, event_id, event_type)
+        name = f"process {subscription.topic}"
+        with self._tracing.span(name, SpanKind.CONSUMER, attributes, link=made_in) as span:
+            answer, reason, outcome, made_at = await self._outcome(subscription, source, event_id, body, service)
+            if answer != "SUCCESS":
+                failed(span, outcome)
+        self._metrics.handled(event_type, outcome, made_at)
+        return answer, reason
+
+    async def _outcome(
+        self, subscription: Subscription, source: str, event_id: str, body: Any, service: Any
+    ) -> tuple[Answer, str | None, str, datetime | None]:
+        """The answer, its reason, what to count, and the event's time when it was handled."""
         try:
             event = _parse(subscription.reader, body)
         except ValidationError as error:
-            return await self._failed("DROP", source, event_id, _validation_reason(error))
-        return await self._handle(subscription, event, service)
+            answer, reason = await self._failed("DROP", source, event_id, _validation_reason(error))
+            return answer, reason, answer.lower(), None
+        handled = await self._handle(subscription, event, service)
+        if handled is None:
+            return "SUCCESS", None, "duplicate", None
+        answer, reason = handled
+        return answer, reason, answer.lower(), event.time if answer == "SUCCESS" else None
 
     async def _handle(
         self, subscription: Subscription, event: CloudEvent[Any], service: Any
-    ) -> tuple[Answer, str | None]:
+    ) -> tuple[Answer, str | None] | None:
+        """The answer and its reason; None for an event that was handled before."""
         recorded = subscription.dedupe == "inbox"
         try:
             if recorded and not await self._inbox.begin(event.source, event.id):
-                return "SUCCESS", None
+                return None
         except Busy:
             return "RETRY", "another delivery of this event is being handled"
         except Exception as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 from omnify_auth.hashing import Hasher
 from omnify_auth.keyring import KeyRing, Schedule
+from omnify_auth.metrics import LoginMetrics
 from omnify_auth.service.directory import Directory
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.registration import Registration
@@ -25,6 +26,7 @@ class AuthService:
         store = self.store = Store(platform.state, platform.outbox, settings)
         vault = Vault(platform.secrets)
         roots = RootKeys(store.root, vault)
+        self.logins = LoginMetrics(platform.telemetry)
         self.hasher = Hasher(settings, vault)
         self.keyring = KeyRing(store.keyring, vault, Schedule.of(settings))
         self.directory = Directory(store, roots)

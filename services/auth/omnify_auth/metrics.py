@@ -1,0 +1,33 @@
+"""Sign-ins, counted by how they end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from omnify_auth.errors import EmailNotVerified, InvalidCredentials, TooManyGuesses
+from omnify_shared.telemetry import Telemetry
+
+OUTCOMES: dict[type[Exception], str] = {
+    InvalidCredentials: "wrong",
+    EmailNotVerified: "unverified",
+    TooManyGuesses: "throttled",
+}
+
+
+class LoginMetrics:
+    """`omnify.logins` by `outcome`: success, wrong, unverified, throttled, or failed when it is not the caller's."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        starts = [{"outcome": outcome} for outcome in ("success", "failed", *OUTCOMES.values())]
+        self._logins = telemetry.counter("omnify.logins", "Sign-ins by how they ended.", starts)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Counts the sign-in of a block."""
+        outcome = "success"
+        try:
+            yield
+        except Exception as error:
+            outcome = OUTCOMES.get(type(error), "failed")
+            raise
+        finally:
+            self._logins.add(1, {"outcome": outcome})
