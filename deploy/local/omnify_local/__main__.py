@@ -23,11 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--set", default=runfile.DEFAULT_SET, dest="set_name", help="component set")
     run.add_argument("--profile", default="plain", choices=("plain", "secure"), help="secure: mTLS and allow lists")
     commands.add_parser("secrets", help="make what is missing under .omnify/")
-<<<<<<< HEAD
-    commands.add_parser("tools", help="find or build Dapr and toxiproxy")
-=======
-    commands.add_parser("tools", help="find or build Dapr, and the collector of the tests")
->>>>>>> 3f84066 (A real collector receives the traces of a whole journey; no secret is among what it gets)
+    commands.add_parser("tools", help="find or build Dapr, and toxiproxy and the collector of the tests")
     commands.add_parser("data", help="fetch the order files of the tour")
     commands.add_parser("system", help="install the system packages that tests use")
     lock = commands.add_parser("lock", help="renew the requirement locks")
@@ -43,11 +39,7 @@ def main() -> int:
     actions = {
         "up": lambda: up(arguments.set_name, arguments.profile),
         "secrets": lambda: secrets.ensure(paths.repository()),
-<<<<<<< HEAD
-        "tools": lambda: print(tools.dapr().daprd, tools.toxiproxy(), sep="\n"),
-=======
-        "tools": lambda: print(tools.dapr().daprd, collector(), sep="\n"),
->>>>>>> 3f84066 (A real collector receives the traces of a whole journey; no secret is among what it gets)
+        "tools": lambda: print(tools.dapr().daprd, tools.toxiproxy(), collector(), sep="\n"),
         "data": lambda: print(data.fetch(paths.repository())),
         "system": system_packages.ensure,
         "lock": lambda: locks.renew(paths.repository(), upgrade=arguments.upgrade),

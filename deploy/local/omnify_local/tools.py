@@ -91,7 +91,6 @@ def _complete(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in (*_NAMES, "sentry", "dapr"))
 
 
-<<<<<<< HEAD
 def _build(result: Path, scratch: Path) -> None:
     """Several GB in `scratch` become 0.4 GB in `result`."""
     print(f"Building Dapr {DAPR_VERSION} once for this user (5 to 15 minutes)", flush=True)
@@ -104,105 +103,6 @@ def _build(result: Path, scratch: Path) -> None:
     cli = go.download("github.com/dapr/cli", CLI_VERSION, scratch)
     go.compile_program(cli, result / "dapr", ".", f"-s -w -X main.version={CLI_VERSION}", scratch)
     (result / _DURATION).write_text(f"{time.monotonic() - started:.0f}\n")
-=======
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a file lock: two clones that build or download at once take turns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _build_once(folder: Path) -> None:
-    require_go()
-    with locked(folder.parent / f".{DAPR_VERSION}.lock"):
-        if _complete(folder):
-            return
-        with tempfile.TemporaryDirectory(prefix="omnify-dapr-", ignore_cleanup_errors=True) as scratch:
-            _build(folder, Path(scratch))
-
-
-def require_go() -> None:
-    """LocalError when there is no Go that builds what has to be built here."""
-    program = shutil.which("go")
-    hint = f"install Go {_GO[0]}.{_GO[1]} or newer, or install Dapr 1.16 or newer and run `dapr init`"
-    if program is None:
-        raise LocalError(f"Dapr has to be built and there is no Go: {hint}")
-    answer = subprocess.run([program, "version"], capture_output=True, text=True, check=False)
-    found = re.search(r"go(\d+)\.(\d+)", answer.stdout)
-    if found is None or tuple(map(int, found.groups())) < _GO:
-        raise LocalError(f"Dapr has to be built and this Go is too old ({answer.stdout.strip()}): {hint}")
-
-
-def _build(folder: Path, scratch: Path) -> None:
-    """Build everything in throw-away caches (several GB), then put the result (0.4 GB) in place by one rename."""
-    print(f"Building Dapr {DAPR_VERSION} once for this user, into {folder} (5 to 15 minutes)", flush=True)
-    result, started = scratch / "result", time.monotonic()
-    result.mkdir()
-    runtime = _download("github.com/dapr/dapr", DAPR_VERSION, scratch)
-    flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={DAPR_VERSION}"
-    _compile(runtime, "daprd", "./cmd/daprd", flags, scratch, tags="allcomponents")
-    for name in ("placement", "scheduler", "sentry"):
-        _compile(runtime, name, f"./cmd/{name}", flags, scratch)
-    cli = _download("github.com/dapr/cli", CLI_VERSION, scratch)
-    _compile(cli, "dapr", ".", f"-s -w -X main.version={CLI_VERSION}", scratch)
-    (result / _DURATION).write_text(f"{time.monotonic() - started:.0f}\n")
-    # The scratch folder may be on another file system, and only a rename within one is a single step.
-    staged = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(staged, ignore_errors=True)
-    shutil.copytree(result, staged)
-    shutil.rmtree(folder, ignore_errors=True)
-    staged.rename(folder)
-
-
-def go_environment(scratch: Path) -> dict[str, str]:
-    """The environment of a build in throw-away caches below `scratch`."""
-    # Without -modcacherw the module cache is read-only and could not be thrown away.
-    return {
-        **os.environ,
-        "GOMODCACHE": str(scratch / "modules"),
-        "GOCACHE": str(scratch / "build"),
-        "GOFLAGS": "-modcacherw -buildvcs=false",
-        "GOWORK": "off",
-        "CGO_ENABLED": "0",
-    }
-
-
-def _download(module: str, version: str, scratch: Path) -> Path:
-    print(f"  {module} {version}: download", flush=True)
-    answer = subprocess.run(
-        ["go", "mod", "download", "-json", f"{module}@v{version}"],
-        cwd=scratch,
-        env=go_environment(scratch),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    described = json.loads(answer.stdout) if answer.stdout.startswith("{") else {}
-    if answer.returncode or "Dir" not in described:
-        reason = described.get("Error") or answer.stderr.strip().splitlines()[-1:]
-        raise LocalError(f"{module} {version} could not be downloaded ({reason}): is the Go module proxy reachable?")
-    return Path(described["Dir"])
-
-
-def _compile(source: Path, name: str, package: str, flags: str, scratch: Path, tags: str = "") -> None:
-    command = ["go", "build", "-C", str(source), "-trimpath", "-ldflags", flags, "-tags", tags]
-    command += ["-o", str(scratch / "result" / name), package]
-    log = scratch / f"{name}.log"
-    started = time.monotonic()
-    with log.open("wb") as output:
-        child = subprocess.Popen(command, env=go_environment(scratch), stdout=output, stderr=subprocess.STDOUT)
-        try:
-            _show_progress(child, name, started)
-        finally:
-            child.kill()
-            child.wait()
-    if child.returncode:
-        kept = Path(tempfile.gettempdir()) / f"omnify-build-{name}.log"
-        shutil.copy(log, kept)
-        raise LocalError(f"{name} could not be built; log: {kept}, its last line: {tail(log, 1)}")
->>>>>>> 3f84066 (A real collector receives the traces of a whole journey; no secret is among what it gets)
 
 
 @functools.cache

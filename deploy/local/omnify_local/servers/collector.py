@@ -2,54 +2,35 @@
 
 import json
 import os
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from omnify_local import paths
-from omnify_local.errors import LocalError
+from omnify_local import go, paths
 from omnify_local.ports import LOOPBACK, answers
 from omnify_local.servers.base import Server
-from omnify_local.tools import go_environment, locked, require_go
 
 VERSION = "0.165.0"
 _SOURCE = Path(__file__).parents[1] / "collector"
+_NAME = "collector"
 
 
 def collector() -> Path:
     """The program, built once for this user. LocalError says what is missing."""
-    program = paths.cache() / "collector" / VERSION / "collector"
-    if not os.access(program, os.X_OK):
-        require_go()
-        with locked(program.parent.parent / f".{VERSION}.lock"):
-            if not os.access(program, os.X_OK):
-                _build(program)
-    return program
+    folder = paths.cache() / "collector" / VERSION
+    go.build_once(folder, _complete, _build, what="the OpenTelemetry Collector")
+    return folder / _NAME
 
 
-def _build(program: Path) -> None:
-    print(f"Building the OpenTelemetry Collector {VERSION} once for this user, into {program.parent}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="omnify-collector-", ignore_cleanup_errors=True) as scratch:
-        built = Path(scratch) / "collector"
-        command = ["go", "build", "-C", str(_SOURCE), "-mod=readonly", "-trimpath", "-ldflags", "-s -w"]
-        answer = subprocess.run(
-            [*command, "-o", str(built), "."],
-            env=go_environment(Path(scratch)),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if answer.returncode:
-            raise LocalError(f"the OpenTelemetry Collector could not be built: {answer.stderr.strip()[-300:]}")
-        program.parent.mkdir(parents=True, exist_ok=True)
-        staged = program.with_name(f".collector.{os.getpid()}")
-        staged.write_bytes(built.read_bytes())
-        staged.chmod(0o755)
-        staged.rename(program)
+def _complete(folder: Path) -> bool:
+    return os.access(folder / _NAME, os.X_OK)
+
+
+def _build(result: Path, scratch: Path) -> None:
+    print(f"Building the OpenTelemetry Collector {VERSION} once for this user (1 to 5 minutes)", flush=True)
+    go.compile_program(_SOURCE, result / _NAME, ".", "-s -w", scratch)
 
 
 class Collector(Server):
