@@ -28,7 +28,7 @@ def used(observed: Observed) -> set[str]:
     ada.ask("GET", "/api/analytics/imports", 200)
     guess = f"wrong {ada.password}"
     assert ada.http.post("/api/auth/login", json={"email": ada.email, "password": guess}).status_code == 401
-    ada.http.get(f"/api/auth/me?access_token={tokens_of(ada).pop()}")
+    ada.http.get(f"/api/auth/me?access_token={ada.tokens['access_token']}&code={ada.tokens['refresh_token']}")
     ada.log_out()
     time.sleep(EXPORTED)
     return known | {guess} | set(platform_secrets(observed))

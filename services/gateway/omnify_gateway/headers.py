@@ -4,6 +4,7 @@ Dropped both ways: hop-by-hop headers and those that Connection names (RFC 9110 
 that a service would believe because a sidecar or the gateway says it (`dapr-*`, `x-forwarded-*`, `forwarded`).
 """
 
+import re
 from typing import Any
 
 from omnify_gateway.errors import HeadersTooLarge
@@ -31,6 +32,7 @@ _REQUEST_DROPPED = _HOP_BY_HOP | {
     b"x-request-id",
 }
 _RESPONSE_DROPPED = _HOP_BY_HOP | {b"content-length", b"date", b"server", b"x-request-id"}
+_SECRET_QUERY = re.compile(rb"(token|secret|passw|code|key|sign|assertion|credential|auth)[^=&]*=", re.IGNORECASE)
 
 API_SECURITY: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -58,6 +60,12 @@ def usable_request_id(headers: list[Header]) -> bytes | None:
     """The caller's request id when it is short and plain, so that it can stand in a log and a header."""
     value = first(headers, b"x-request-id")
     return value if value and context.usable_request_id(value.decode("latin-1")) else None
+
+
+def traced(traceparent: bytes, query: bytes) -> bytes:
+    """The trace parent for the next hop; not sampled when the query may hold a secret, as sidecars put the whole
+    query into their spans."""
+    return traceparent[:-2] + b"00" if query and _SECRET_QUERY.search(query) else traceparent
 
 
 def forwarded(headers: list[Header], limit: int) -> list[bytes]:

@@ -140,7 +140,7 @@ class Proxy:
             b"x-forwarded-proto: " + h.scheme(scope, hops),
             b"x-forwarded-host: " + (h.first(scope["headers"], b"host") or b""),
             b"x-request-id: " + answer.request_id,
-            b"traceparent: " + answer.traceparent,
+            b"traceparent: " + h.traced(answer.traceparent, query),
         ]
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
