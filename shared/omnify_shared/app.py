@@ -57,13 +57,9 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
     if revocations:
         subscriptions = subscriptions or Subscriptions(settings.app_id)
         follow_revocations(subscriptions, platform.identity.revocations)
-    app.state.subscriptions = subscriptions
-    app.state.dead_letters = None
+    app.state.subscriptions, app.state.dead_letters = subscriptions, None
     if subscriptions:
-        inbox = Inbox(platform.state)
-        letters = app.state.dead_letters = DeadLetters(platform.state, inbox)
-        dispatcher = Dispatcher(subscriptions, inbox, telemetry.tracing, platform.event_metrics)
-        event_routes.mount(app, subscriptions, dispatcher, letters)
+        app.state.dead_letters = _mount_events(app, subscriptions, platform)
     app.add_middleware(Edge, settings=settings, telemetry=telemetry, limits=body_limits or {})
     return app
 
@@ -71,6 +67,14 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
 def _with_keys(access: Access) -> Access:
     """An app that follows sessions verifies tokens, so it asks auth for its keys."""
     return replace(access, calls=(*access.calls, JWKS))
+
+
+def _mount_events(app: FastAPI, subscriptions: Subscriptions, platform: Platform) -> DeadLetters:
+    inbox = Inbox(platform.state)
+    letters = DeadLetters(platform.state, inbox)
+    dispatcher = Dispatcher(subscriptions, inbox, platform.telemetry.tracing, platform.event_metrics)
+    event_routes.mount(app, subscriptions, dispatcher, letters)
+    return letters
 
 
 async def _count(platform: Platform, letters: DeadLetters) -> None:
