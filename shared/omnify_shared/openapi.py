@@ -10,30 +10,9 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from omnify_shared.idempotency import MAX_KEY, IdempotentRoute
 from omnify_shared.identity import current_principal
-from omnify_shared.problems import MEDIA_TYPE
+from omnify_shared.openapi_texts import PROBLEM, PROBLEM_ANSWER, TOKEN_SCHEME, Document, info, servers
+from omnify_shared.settings import Settings
 
-Document = dict[str, Any]
-_TEXT = {"type": "string"}
-_FIELD_ERROR = {"type": "object", "properties": {"in": _TEXT, "field": _TEXT, "reason": _TEXT}}
-PROBLEM: Document = {
-    "title": "Problem",
-    "description": "An error (RFC 9457). `type` is stable; `detail` is for people.",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": _TEXT,
-        "status": {"type": "integer"},
-        "detail": _TEXT,
-        "request_id": _TEXT,
-        "errors": {"type": "array", "items": _FIELD_ERROR},
-    },
-}
-_ANSWER: Document = {
-    "description": "A problem",
-    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
-_TOKEN: Document = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 _KEY: Document = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -64,7 +43,14 @@ def document(app: FastAPI, *, internal: bool = False) -> Document:
     if internal:
         routes = [_Shown(**vars(route)) for route in routes if str(route.path).startswith("/internal/")]
     title = f"{app.title}, internal" if internal else app.title
-    made = get_openapi(title=title, version=app.version, routes=routes)
+    settings: Settings = app.state.platform.settings
+    made = get_openapi(
+        title=title,
+        version=app.version,
+        description=info(settings.max_body_bytes),
+        servers=servers(settings.app_id),
+        routes=routes,
+    )
     for route in routes:
         if route.include_in_schema:
             for method in route.methods or ():
@@ -88,7 +74,7 @@ def dependencies(dependant: Dependant) -> Iterator[Any]:
 
 def _describe(operation: Document, route: RouteContext) -> None:
     operation["responses"].pop("422", None)
-    operation["responses"]["default"] = _ANSWER
+    operation["responses"]["default"] = PROBLEM_ANSWER
     calls = list(dependencies(route.dependant))
     if current_principal in calls:
         operation["security"] = [
@@ -104,4 +90,4 @@ def _complete(components: Document, paths: Document) -> None:
         schemas.pop(unused, None)
     components["schemas"] = dict(sorted({**schemas, "Problem": PROBLEM}.items()))
     if any("security" in operation for item in paths.values() for operation in item.values()):
-        components["securitySchemes"] = {"accessToken": _TOKEN}
+        components["securitySchemes"] = {"accessToken": TOKEN_SCHEME}

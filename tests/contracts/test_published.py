@@ -57,6 +57,23 @@ def test_the_command_says_so_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
+def test_examples_of_events_are_as_the_schemas_say(made: dict[str, str]) -> None:
+    schemas = of_kind(made, "events")
+    messages = json.loads(made["asyncapi.json"])["components"]["messages"]
+    assert len(messages) == len(schemas)
+    for event_type, message in messages.items():
+        validator = Draft202012Validator(schemas[f"events/{event_type}.schema.json"], format_checker=FormatChecker())
+        [example] = message["examples"]
+        validator.validate(example["payload"])
+
+
+def test_every_kind_of_problem_is_listed_once(made: dict[str, str]) -> None:
+    rows = [line.split(" | ")[:3] for line in made["problems.md"].splitlines() if line.startswith("| ") and "`" in line]
+    assert ["| auth", "401", "`invalid-credentials`"] in rows
+    assert ["| analytics", "422", "`invalid-options`"] in rows
+    assert len({tuple(row) for row in rows}) == len(rows)
+
+
 def test_event_schemas_are_valid_and_take_what_is_sent(loaded: list[Service], made: dict[str, str]) -> None:
     schemas = of_kind(made, "events")
     produced = [event for service in loaded for event in service.produces]

@@ -1,5 +1,6 @@
 """Programs in other languages use the platform through sidecars of their own, on each component set."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import jsonschema
 import pytest
 from dapr.proto import api_service_v1, api_v1
 
@@ -15,7 +17,7 @@ from omnify_local.journey import Marketer, token_in
 from omnify_local.ports import free_port
 from omnify_shared.testing import Platform, Sidecar
 from polyglot.conftest import Commands
-from polyglot.programs import LANGUAGES, SOURCES, Caller, Line
+from polyglot.programs import CONTRACTS, LANGUAGES, SOURCES, Caller, Line
 
 ORDERS = SOURCES / "orders.csv"
 REGISTERED, REVOKED = "omnify.auth.user.registered.v1", "omnify.auth.session.revoked.v1"
@@ -77,6 +79,7 @@ def test_a_program_walks_from_sign_up_to_the_numbers(
 
     user, claims, me = lines["login"]["user"], lines["login"]["claims"], lines["me"]["me"]
     assert (user["email"], user["roles"]) == (marketer.email, ["owner"])
+    jsonschema.validate(claims, json.loads((CONTRACTS / "access-token.schema.json").read_text()))
     assert (claims["sub"], claims["org"]) == (user["user_id"], user["organization_id"])
     assert (me["user_id"], me["session_id"]) == (claims["sub"], lines["refresh"]["claims"]["sid"])
     assert {step: problem_of(line) for step, line in lines.items() if "problem" in line} == {

@@ -6,7 +6,7 @@ from omnify_shared.events import EventData
 
 
 class ImportCompleted(EventData, type="omnify.analytics.import.completed.v1"):
-    """An order file was taken in; its orders count from now on."""
+    """An order file was taken in; its orders count from now on. `subject` is the import's id."""
 
     import_id: str
     organization_id: str
@@ -19,7 +19,7 @@ class ImportCompleted(EventData, type="omnify.analytics.import.completed.v1"):
 
 
 class ImportFailed(EventData, type="omnify.analytics.import.failed.v1"):
-    """An order file could not be taken in; none of it counts."""
+    """An order file could not be taken in; none of it counts. `subject` is the import's id."""
 
     import_id: str
     organization_id: str

@@ -23,7 +23,11 @@ _UPLOAD_FORM: Final[dict[str, Any]] = {
                     "required": ["file", "options"],
                     "additionalProperties": False,
                     "properties": {
-                        "file": {"type": "string", "format": "binary"},
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "Text in UTF-8, one order per line; a file part, with a file name.",
+                        },
                         "options": {"$ref": "#/components/schemas/ImportOptions"},
                     },
                 },
@@ -36,7 +40,12 @@ _UPLOAD_FORM: Final[dict[str, Any]] = {
 
 @router.post("/imports/orders", status_code=202, openapi_extra=_UPLOAD_FORM)
 async def import_orders(request: Request, caller: AnalyticsAdmin, service: ServiceDep) -> ImportAccepted:
-    """Takes an order file (CSV or the like) in the background. The same bytes again give the same import."""
+    """Takes an order file (CSV or the like) in the background: ask for the import until it has ended.
+
+    The same bytes again give the same import, so an upload may be repeated. A file has at most 60 MiB (413
+    `file-too-large`); a sidecar that it goes through takes 4 MiB unless started with `--max-body-size`. All orders of
+    an organisation are in one currency (409 `currency-differs`).
+    """
     async with received(request, service.settings.max_file_bytes) as upload:
         return ImportAccepted(import_id=await service.start_import(caller, upload))
 
@@ -49,7 +58,7 @@ async def imports(caller: AnalyticsView, service: ServiceDep, query: Annotated[I
 
 @router.get("/imports/{import_id}")
 async def import_status(import_id: str, caller: AnalyticsView, service: ServiceDep) -> ImportStatus:
-    """How far an import is, and which lines were rejected."""
+    """How far an import is, and which lines were rejected. It has ended when `status` is `completed` or `failed`."""
     return await service.import_status(caller.organization_id, import_id)
 
 

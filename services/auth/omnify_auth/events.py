@@ -6,7 +6,7 @@ from omnify_shared.events import EventData
 
 
 class UserRegistered(EventData, type="omnify.auth.user.registered.v1"):
-    """A new account waits for the proof of its address."""
+    """A new account waits for the proof of its address. `subject` is the user's id."""
 
     user_id: str
     organization_id: str
@@ -14,7 +14,10 @@ class UserRegistered(EventData, type="omnify.auth.user.registered.v1"):
 
 
 class VerificationRequested(EventData, type="omnify.auth.verification.requested.v1"):
-    """Another verification mail was asked for, or an unverified address registered again."""
+    """Another verification mail was asked for, or an unverified address registered again.
+
+    `subject` is the user's id.
+    """
 
     user_id: str
     organization_id: str
@@ -22,7 +25,7 @@ class VerificationRequested(EventData, type="omnify.auth.verification.requested.
 
 
 class RegistrationRepeated(EventData, type="omnify.auth.registration.repeated.v1"):
-    """Somebody tried to register the address of a verified account; its owner is told."""
+    """Somebody tried to register the address of a verified account; its owner is told. `subject` is the user's id."""
 
     user_id: str
     organization_id: str
@@ -30,7 +33,10 @@ class RegistrationRepeated(EventData, type="omnify.auth.registration.repeated.v1
 
 
 class SessionRevoked(EventData, type="omnify.auth.session.revoked.v1"):
-    """A session has ended; its access tokens are to be refused until `expires_at`, when the last one is dead."""
+    """A session has ended; its access tokens are to be refused until `expires_at`, when the last one is dead.
+
+    `subject` is the session's id, the claim `sid` of the tokens.
+    """
 
     session_id: str
     expires_at: datetime

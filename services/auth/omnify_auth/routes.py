@@ -9,6 +9,7 @@ from omnify_auth.deps import ServiceDep
 from omnify_auth.schemas import (
     AcceptedOut,
     ContactOut,
+    KeysOut,
     LoginIn,
     MeOut,
     MintedTokenOut,
@@ -55,14 +56,20 @@ async def me(principal: CurrentPrincipal, service: ServiceDep) -> Response:
 
 @public.post("/register", status_code=status.HTTP_202_ACCEPTED)
 async def register(form: RegisterIn, service: ServiceDep) -> AcceptedOut:
-    """Registers a user with an organisation. The answer does not tell whether the address is known."""
+    """Registers a user with an organisation, and mails a link. The answer does not tell whether the address is known.
+
+    May be repeated. An address gets at most five mails in ten minutes; more requests are taken and mail nothing.
+    """
     await service.registration.register(form)
     return _MAIL_SENT
 
 
 @public.post("/verify-email")
 async def verify_email(form: VerifyEmailIn, service: ServiceDep) -> VerifiedOut:
-    """Proves the address with the token of the mailed link, once."""
+    """Proves the address with the token of the mailed link, once; before that, a sign-in is a 403.
+
+    The link is `<public address>/verify-email#token=<token>`.
+    """
     await service.verifications.prove(form.token)
     return _VERIFIED
 
@@ -76,7 +83,11 @@ async def resend(form: ResendIn, service: ServiceDep) -> AcceptedOut:
 
 @public.post("/login")
 async def login(form: LoginIn, service: ServiceDep, response: Response) -> TokensOut:
-    """Signs in with a password."""
+    """Signs in with a password.
+
+    401 `invalid-credentials`, 403 `email-not-verified`. From the fifth wrong one in a row on there is a wait, 30 s and
+    doubling: 429 `too-many-guesses` with `Retry-After`.
+    """
     response.headers.update(_NO_STORE)
     with service.logins.counted():
         return _tokens(await service.sessions.login(form.email, form.password))
@@ -84,7 +95,10 @@ async def login(form: LoginIn, service: ServiceDep, response: Response) -> Token
 
 @public.post("/refresh")
 async def refresh(form: RefreshIn, service: ServiceDep, response: Response) -> TokensOut:
-    """Exchanges a refresh token. The old one may be repeated for 10 s; after that, using it ends the session."""
+    """Exchanges a refresh token. The old one may be repeated for 10 s; after that, using it ends the session.
+
+    A session ends 14 days after its last exchange and 30 days after the sign-in: 401 `invalid-refresh-token`.
+    """
     response.headers.update(_NO_STORE)
     return _tokens(await service.sessions.refresh(form.refresh_token))
 
@@ -95,9 +109,9 @@ async def logout(principal: CurrentPrincipal, service: ServiceDep) -> None:
     await service.sessions.logout(principal.session_id)
 
 
-@well_known.get("/jwks.json")
+@well_known.get("/jwks.json", response_model=KeysOut)
 async def jwks(service: ServiceDep) -> JSONResponse:
-    """The keys that access tokens are signed with (RFC 7517)."""
+    """The keys that access tokens are signed with (RFC 7517). May be kept for as long as `Cache-Control` says."""
     return JSONResponse(await service.jwks(), headers=_JWKS_HEADERS)
 
 

@@ -32,6 +32,11 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_l
 Password = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_encodable)]
 """Any text; the service judges its strength where one is set."""
 Token = Annotated[str, Field(min_length=1, max_length=512)]
+_STRENGTH = (
+    "At least 15 and at most 256 characters (after Unicode NFC); not a common one, a sequence or a repetition, and not "
+    "built around the name, the address or the organisation. No composition rules."
+)
+_MAILED = "From the mail's link, behind `/verify-email#token=`. Works once, for an hour."
 
 
 class Input(BaseModel):
@@ -44,13 +49,13 @@ class Output(BaseModel):
 
 class RegisterIn(Input):
     email: EmailAddress
-    password: Password
+    password: Annotated[Password, Field(description=_STRENGTH, examples=["a long enough phrase"])]
     full_name: Name
     organization_name: Name
 
 
 class VerifyEmailIn(Input):
-    token: Token
+    token: Annotated[Token, Field(description=_MAILED)]
 
 
 class ResendIn(Input):
@@ -63,7 +68,7 @@ class LoginIn(Input):
 
 
 class RefreshIn(Input):
-    refresh_token: Token
+    refresh_token: Annotated[Token, Field(description="The newest one of the session; keep the one that comes back.")]
 
 
 class AcceptedOut(Output):
@@ -91,6 +96,24 @@ class TokensOut(Output):
     expires_in: int = Field(description="Seconds until the access token expires.")
     session_id: str
     user: UserOut
+
+
+class KeyOut(Output):
+    """A public key on the curve P-256 (RFC 7517, RFC 7518 §6.2)."""
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: str
+    y: str
+    use: Literal["sig"]
+    alg: Literal["ES256"]
+    kid: str
+
+
+class KeysOut(Output):
+    """The keys by `kid`: the signing one, the next one an hour before it signs, and past ones while tokens live."""
+
+    keys: tuple[KeyOut, ...]
 
 
 class MeOut(UserOut):

@@ -88,7 +88,7 @@ func (j *journey) signIn(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	show(line{"step": "login", "user": first.User, "claims": found})
+	show(line{"step": "login", "user": first.User, "claims": found.all})
 	if err := refused("forged token", j.me(ctx, forged(first.AccessToken), nil)); err != nil {
 		return "", err
 	}
@@ -99,7 +99,7 @@ func (j *journey) signIn(ctx context.Context) (string, error) {
 		return "", err
 	}
 	j.access = fresh.AccessToken
-	show(line{"step": "refresh", "claims": found})
+	show(line{"step": "refresh", "claims": found.all})
 	var me line
 	if err := j.me(ctx, j.access, &me); err != nil {
 		return "", err

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from omnify_local.contracts import examples
 from omnify_local.contracts.services import EventType, Service
 from omnify_shared.events import topic_of
 
@@ -10,6 +11,21 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = "https://omnify.dev/contracts/events/"
 Schema = dict[str, Any]
 
+_DELIVERY = """CloudEvents 1.0 between the services, through the Dapr component `pubsub`.
+
+To receive them, your sidecar needs the component and your app-id its topics in `subscriptionScopes`. Your app answers
+`GET /dapr/subscribe` with `[{"pubsubname": "pubsub", "topic": "auth-events", "route": "/events", "deadLetterTopic":
+"<app-id>-deadletters"}]` and gets each event by a POST to the route: `application/cloudevents+json`, the event as its
+schema says, with members that Dapr adds (`topic`, `pubsubname`, `traceid`, …). The header `dapr-api-token` proves your
+sidecar. Answer 200 with `{"status": "SUCCESS"}`, `RETRY` (some tries, then the dead-letter topic) or `DROP` (to the
+dead-letter topic at once), always with status 200: an error status would be tried again.
+
+- At least once: drop duplicates by `source` and `id`, with a record that survives a restart.
+- In no order: only Kafka keeps that of a `subject`. `sequence`, a number as text, is the version of the subject: what
+  is lower than what you have seen of it is old news.
+- Types and fields are added: answer SUCCESS to a type that you don't know, ignore fields that you don't know.
+- An event names things by their ids and carries no address, name or token.
+"""
 _PARTITION_KEY: Schema = {
     "type": "string",
     "description": "The event's `subject`: what concerns one aggregate stays in order.",
@@ -98,7 +114,7 @@ def asyncapi(services: Iterable[Service]) -> Schema:
         "info": {
             "title": "Omnify events",
             "version": "1",
-            "description": "CloudEvents between the services, through the Dapr component `pubsub`.",
+            "description": _DELIVERY,
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": channels,
@@ -128,6 +144,7 @@ def _message(event: EventType) -> Schema:
         "title": event.__name__,
         "summary": _text_of(event),
         "contentType": "application/cloudevents+json",
+        "examples": [{"name": "sent", "payload": examples.of(event_schema(event))}],
         "bindings": {"kafka": {"key": _PARTITION_KEY, "bindingVersion": "0.5.0"}},
         "payload": {
             "schemaFormat": "application/schema+json;version=draft-2020-12",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from omnify_local.contracts import api_breaks, breaks, events, golden, routes, state
+from omnify_local.contracts import api_breaks, breaks, events, golden, problems, routes, state, tokens
 from omnify_local.contracts.services import Service
 
 FOLDER = Path("docs") / "contracts"
@@ -20,6 +20,7 @@ def generated(services: Iterable[Service]) -> dict[str, str]:
     """Every contract file by its path below `docs/contracts`. The same code makes the same bytes."""
     services = list(services)
     files = {TOPICS: text_of(events.asyncapi(services)), "permissions.md": routes.permissions(services)}
+    files |= {"problems.md": problems.table(services), "access-token.schema.json": text_of(tokens.schema())}
     for service in services:
         files[f"openapi/{service.name}.json"] = text_of(routes.public_document(service.app))
         if internal := routes.internal_document(service.app):

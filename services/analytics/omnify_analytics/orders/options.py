@@ -1,6 +1,6 @@
 """How an order file is to be read."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator, model_validator
 
@@ -16,6 +16,15 @@ def _column(value: Any) -> Any:
 
 
 ColumnRef = Annotated[int | str, BeforeValidator(_column)]
+
+
+_EXAMPLE: Final[dict[str, Any]] = {
+    "delimiter": ";",
+    "has_header": True,
+    "date_format": "%d.%m.%Y",
+    "currency": "EUR",
+    "columns": {"customer_id": "customer", "ordered_at": "day", "amount": "paid"},
+}
 
 
 class Columns(BaseModel):
@@ -41,7 +50,7 @@ class ImportOptions(BaseModel):
     letters (YYYYMMDD). `currency` is an ISO 4217 code.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
 
     delimiter: Literal[",", ";", "\t", "whitespace"] = ","
     has_header: StrictBool = True

@@ -1,0 +1,36 @@
+"""The JSON Schema of an access token's claims, for programs that check tokens themselves."""
+
+from typing import Any
+
+from omnify_local.contracts.events import DIALECT
+from omnify_shared.identity import AUDIENCE, ISSUER, REQUIRED
+
+_ID = {"type": "string", "minLength": 1}
+_TIME = {"type": "integer", "minimum": 0, "description": "Seconds since 1970-01-01T00:00:00Z."}
+
+
+def schema() -> dict[str, Any]:
+    """Claims may be added; those listed as required are always there."""
+    properties: dict[str, Any] = {
+        "iss": {"const": ISSUER},
+        "aud": {"const": AUDIENCE},
+        "sub": _ID | {"description": "The user's id."},
+        "org": _ID | {"description": "The organisation whose data the token opens."},
+        "sid": _ID | {"description": "The session's id, `subject` of the event omnify.auth.session.revoked.v1."},
+        "client_id": _ID,
+        "roles": {"type": "array", "items": {"type": "string"}, "description": "The user's roles in the organisation."},
+        "iat": _TIME,
+        "exp": _TIME,
+        "auth_time": _TIME | {"description": "When the user signed in with a password; a refresh keeps it."},
+        "amr": {"type": "array", "items": {"type": "string"}, "description": "How the user signed in (RFC 8176)."},
+        "jti": _ID | {"description": "The token's own id."},
+    }
+    return {
+        "$schema": DIALECT,
+        "$id": "https://omnify.dev/contracts/access-token.schema.json",
+        "title": "AccessToken",
+        "description": "Claims of an access token (RFC 9068); how to check one is said in openapi/auth.json.",
+        "type": "object",
+        "required": sorted(REQUIRED),
+        "properties": properties,
+    }
