@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnify_shared.identity import ALGORITHM, AUDIENCE, ISSUER, JWKS_MAX_AGE, JWKS_PATH, LEEWAY, TOKEN_TYPE
+from omnify_shared.identity import ALGORITHM, AUDIENCE, ISSUER, JWKS, JWKS_MAX_AGE, LEEWAY, TOKEN_TYPE
 from omnify_shared.problems import MEDIA_TYPE, TYPE_BASE
 
 Document = dict[str, Any]
@@ -78,7 +78,7 @@ TOKEN_SCHEME: Document = {
     "bearerFormat": "JWT",
     "description": (
         f"An access token (RFC 9068) from `POST /api/auth/login` or `/refresh`. To check one yourself: header `typ` is "
-        f"`{TOKEN_TYPE}` and `alg` {ALGORITHM}; the key is the one of its `kid` among auth's `GET {JWKS_PATH}`, which "
+        f"`{TOKEN_TYPE}` and `alg` {ALGORITHM}; the key is the one of its `kid` among auth's `GET {JWKS.path}`, which "
         f"may be kept for {JWKS_MAX_AGE:g} s and is fetched again for an unknown `kid`; `iss` is `{ISSUER}`, `aud` is "
         f"`{AUDIENCE}`, `exp` lies ahead (allow {LEEWAY} s of clock difference). Once an event "
         "`omnify.auth.session.revoked.v1` names its `sid`, refuse it. What is in it: "
