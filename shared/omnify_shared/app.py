@@ -22,6 +22,8 @@ from omnify_shared.settings import Settings
 from omnify_shared.telemetry import Telemetry
 
 Build = Callable[[Platform], AbstractAsyncContextManager[Any]]
+# No broker here takes a larger event: one that the app refused for its size would be delivered again for ever.
+EVENT_LIMITS = {"/events/": 16 * 1024 * 1024}  # bytes
 
 
 def service_app(  # noqa: PLR0913 - the factory's options are the service's whole wiring
@@ -60,7 +62,7 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
     app.state.subscriptions, app.state.dead_letters = subscriptions, None
     if subscriptions:
         app.state.dead_letters = _mount_events(app, subscriptions, platform)
-    app.add_middleware(Edge, settings=settings, telemetry=telemetry, limits=body_limits or {})
+    app.add_middleware(Edge, settings=settings, telemetry=telemetry, limits={**EVENT_LIMITS, **(body_limits or {})})
     return app
 
 

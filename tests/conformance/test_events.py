@@ -114,6 +114,14 @@ async def test_a_crash_between_publication_and_clearing_handles_nothing_twice(
     assert len(consumer.notes.of(name)) == 1
 
 
+async def test_a_stop_ends_with_a_write_whose_end_nobody_knows(
+    probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "DRAIN", 0.5)
+    async with asyncio.timeout(20), running(probe_sidecar) as replica:
+        await replica.outbox.reserve(f"thing/{new_id()}")
+
+
 async def test_an_event_delivered_again_is_dropped(probe: Platform, consumer: Consumer) -> None:
     name = new_id()
     event = CloudEvent.of(ThingHappened(name=name), source="probe", subject=name, sequence=1).wire()

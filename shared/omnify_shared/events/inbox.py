@@ -94,17 +94,21 @@ class Inbox:
         await self._close(source, event_id, "done", None)
         reach(DONE)
 
-    async def failed(self, source: str, event_id: str, reason: str) -> None:
-        """The event could not be handled now; the next delivery tries again. `reason` goes to its dead letter."""
-        await self._close(source, event_id, "failed", reason)
+    async def failed(self, source: str, event_id: str, reason: str) -> int:
+        """The event could not be handled now. Returns how often it was tried. `reason` goes to its dead letter."""
+        return (await self._close(source, event_id, "failed", reason)).attempts
 
-    async def _close(self, source: str, event_id: str, status: Literal["done", "failed"], reason: str | None) -> None:
+    async def _close(self, source: str, event_id: str, status: Literal["done", "failed"], reason: str | None) -> Record:
         def close(record: Record, _: Emit) -> Record:
-            return record.model_copy(update={"status": status, "reason": reason, "at": clock.now().timestamp()})
+            # A handler without a record of its start (dedupe "effect") is counted here.
+            attempts = record.attempts + (record.status == "failed")
+            change = {"status": status, "reason": reason, "at": clock.now().timestamp(), "attempts": attempts}
+            return record.model_copy(update=change)
 
-        first = Record(status=status, owner=self._replica, at=clock.now().timestamp(), attempts=1, reason=reason)
+        first = Record(status="started", owner=self._replica, at=clock.now().timestamp(), attempts=1)
         try:
-            await self._records.upsert(source, event_id, initial=lambda: first, change=close, ttl=RETENTION)
+            stored = await self._records.upsert(source, event_id, initial=lambda: first, change=close, ttl=RETENTION)
+            return stored.value
         finally:
             self._in_hand.discard((source, event_id))
 

@@ -238,6 +238,8 @@ class Outbox:
                 await asyncio.gather(*self._publishing)
                 while self._journal.size and not self._queues:
                     await self._tidy()
+                    # A write whose end nobody knows yet keeps its place in the journal: wait, but let others work.
+                    await asyncio.sleep(0.02)
                 await self._tidy()
                 if self._journal.size == 0 and self._recovered.is_set():
                     await self._change_replicas(remove=self._journal.replica)

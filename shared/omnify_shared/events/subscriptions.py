@@ -1,10 +1,12 @@
 """Subscriptions of an app: from a delivered CloudEvent to a typed handler, and one of Dapr's three answers.
 
 A handler ends in SUCCESS; `Poison` in DROP, which sends the event to the dead-letter topic at once; any other
-exception in RETRY, which the sidecar's inbound policy bounds before the dead-letter topic takes the event. Nothing else
-is ever answered: any other status would be retried for ever, FastAPI's own 422 included, so bodies are parsed here.
+exception in RETRY, and in DROP when it was the last of TRIES. The app counts, not the sidecar: a delivery that never
+reached it is no try, so an app may be away for any time. Nothing else is ever answered: any other status would be
+retried for ever, FastAPI's own 422 included, so bodies are parsed here.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +33,8 @@ H = TypeVar("H", bound=Callable[..., Awaitable[None]])
 HANDLED = point("inbox.event.handled")
 
 MAX_REASON = 500  # characters
+TRIES = 6
+HANDLE_TIMEOUT = 7.0  # seconds, less than the sidecar's own (resiliency.yaml), so that a handler that hangs is a try
 
 
 class Poison(Exception):
@@ -146,7 +150,8 @@ class Dispatcher:
         except Exception as error:
             return "RETRY", _reason(error)
         try:
-            await subscription.handler(event, service)
+            async with asyncio.timeout(HANDLE_TIMEOUT):
+                await subscription.handler(event, service)
             reach(HANDLED)
             if recorded:
                 await self._inbox.done(event.source, event.id)
@@ -160,11 +165,11 @@ class Dispatcher:
     async def _failed(self, answer: Answer, source: str, event_id: str, reason: str) -> tuple[Answer, str | None]:
         log.warning("event not handled", answer=answer, event_id=event_id, reason=reason[:MAX_REASON])
         try:
-            await self._inbox.failed(source, event_id, reason[:MAX_REASON])
+            tries = await self._inbox.failed(source, event_id, reason[:MAX_REASON])
         except Exception as error:
             log.warning("reason not recorded, so not dropped", event_id=event_id, error=_reason(error))
             return "RETRY", reason[:MAX_REASON]
-        return answer, reason[:MAX_REASON]
+        return "DROP" if tries >= TRIES else answer, reason[:MAX_REASON]
 
 
 def _identity(body: Any) -> tuple[str, str, str] | None:

@@ -15,10 +15,10 @@ S = TypeVar("S", bound=Server)
 
 
 class Backing:
-    """Homes of one session share the servers and keep apart by Redis database and Mongo database.
+    """Homes of one session share the servers and keep apart by Redis database, Mongo database and Kafka consumer group.
 
-    Kafka has no such partition: topics and consumer groups are shared, so tests there use topics of their own
-    (ExtraApp) and at most one platform runs at a time. With MONGODB_URL set, that server is used instead of our own.
+    Kafka's topics are shared: a home also sees the events of homes before it, but nobody takes another's away. With
+    MONGODB_URL set, that server is used instead of our own.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,6 +37,7 @@ class Backing:
             addresses = default_infrastructure(kafka=self.kafka.port, mongo=self.mongo.port)
             home = Home(path, set_name, addresses, extra)
             home.set_metadata("statestore", databaseName=f"omnify-{number}")
+            home.set_metadata("pubsub", consumerGroup=f"{{appID}}-{number}")
         return home
 
     @property

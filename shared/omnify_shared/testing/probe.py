@@ -1,6 +1,8 @@
 """A tiny app for tests of delivery: it notes every event in a file and answers as the event's data asks.
 
-Data `{"do": "succeed" | "retry" | "fail" | "hang"}`; notes go to `<home>/probe.jsonl`: `{topic, id, data, at}` each.
+Data `{"name": …, "do": "succeed" | "retry" | "fail" | "hang"}`; notes go to `<home>/probe.jsonl`, as
+`{topic, id, data, at}` each.
+An event that it is to retry is dropped at the last of TRIES, as every app of ours does.
 """
 
 import asyncio
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+
+from omnify_shared.events.subscriptions import TRIES
 
 EVENTS, DEAD_LETTERS = "probe-events", "probe-deadletters"
 NOTES = "probe.jsonl"
@@ -36,12 +40,17 @@ async def _bury(request: Request) -> dict[str, str]:
 async def _handle(request: Request) -> Response:
     event = await request.json()
     _note({"topic": EVENTS, "id": event["id"], "data": event["data"], "at": time.time()})
-    wish = event["data"]["do"]
+    wish = event["data"].get("do")  # on Kafka, topics are shared with other tests' events
     if wish == "hang":
         await asyncio.sleep(60)
     if wish == "fail":
         return Response(status_code=500)
-    return Response(json.dumps({"status": "RETRY" if wish == "retry" else "SUCCESS"}), media_type="application/json")
+    answer = "SUCCESS" if wish != "retry" else "DROP" if _tries(event["id"]) >= TRIES else "RETRY"
+    return Response(json.dumps({"status": answer}), media_type="application/json")
+
+
+def _tries(event_id: str) -> int:
+    return sum(note["id"] == event_id and note["topic"] == EVENTS for note in notes(Path()))
 
 
 def create_app() -> FastAPI:
