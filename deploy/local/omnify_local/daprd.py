@@ -33,7 +33,8 @@ class Identity:
 
 @dataclass(frozen=True)
 class Daprd:
-    """One daprd. `app_port` None: no app stands behind it. `components` is the set's folder.
+    """One daprd. `app_port` None: no app stands behind it. `components` is the set's folder. `namespace` is that of the
+    app: a component that names `{namespace}` is kept apart by it.
 
     Without an identity it speaks plain text with everybody.
     """
@@ -47,6 +48,7 @@ class Daprd:
     app_port: int | None = None
     max_body_mib: int = 4
     identity: Identity | None = None
+    namespace: str = "default"
 
     def command(self) -> list[str]:
         """Program and flags."""
@@ -81,6 +83,7 @@ class Daprd:
         given = {
             **tokens.environment,
             "DAPR_HOST_IP": LOOPBACK,
+            "NAMESPACE": self.namespace,
             **gotuning.environment(),
         }
         return given | (dict(self.identity.environment) if self.identity is not None else {})

@@ -15,10 +15,9 @@ S = TypeVar("S", bound=Server)
 
 
 class Backing:
-    """Homes of one session share the servers and keep apart by Redis database, Mongo database and Kafka consumer group.
+    """Homes of one session share the servers and keep apart by Redis database, Mongo database and Kafka's topic names.
 
-    Kafka's topics are shared: a home also sees the events of homes before it, but nobody takes another's away. With
-    MONGODB_URL set, that server is used instead of our own.
+    With MONGODB_URL set, that server is used instead of our own.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,7 +36,9 @@ class Backing:
             addresses = default_infrastructure(kafka=self.kafka.port, mongo=self.mongo.port)
             home = Home(path, set_name, addresses, extra)
             home.set_metadata("statestore", databaseName=f"omnify-{number}")
-            home.set_metadata("pubsub", consumerGroup=f"{{appID}}-{number}")
+            # A component that names {namespace} has its topics prefixed with it by the sidecar.
+            home.namespace = f"home-{number}-"
+            home.set_metadata("pubsub", consumerGroup="{namespace}{appID}")
         return home
 
     @property

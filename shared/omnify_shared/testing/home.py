@@ -23,6 +23,7 @@ class Home:
         """Make the folder. `infrastructure` overrides single entries of the default addresses (`redis-host`, …)."""
         self.path, self.set_name = path, set_name
         self.components = path / "components"
+        self.namespace = "default"
         shutil.copytree(paths.repository() / "components" / set_name, self.components)
         secrets.ensure(path, {**secrets.default_infrastructure(), **infrastructure})
         tokens = secrets.read(path, TOKENS)

@@ -131,4 +131,5 @@ class Sidecar(Controls):
         return Daprd(
             self.app_id, ports.http, ports.grpc, ports.internal, ports.metrics, self.home.components,
             app_port=self.app_port, max_body_mib=self.max_body_mib, identity=self.identity,
+            namespace=self.home.namespace,
         )  # fmt: skip
