@@ -1,13 +1,12 @@
-"""Writes the golden files that are missing (`make golden`): runs the platform on the set `local` and keeps what lies in
-its store. Released ones stay as they are, and what they hold is in the store before the platform starts."""
+"""Writes golden files of the release to come, when something is stored or sent that none shows yet (`make golden`):
+runs the platform on the set `local` and keeps what lies in its store. Released ones stay as they are."""
 
 import asyncio
 import json
 import logging
+import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +28,31 @@ def main() -> int:
     """0 when every form and event has its golden file."""
     loaded = services.load(paths.repository())
     logging.disable(logging.INFO)
-    before = golden.digests(kept.GOLDEN)
-    missing = list(golden.problems(kept.GOLDEN, loaded))
-    if not missing:
+    if not list(golden.problems(kept.GOLDEN, loaded)):
         print("golden: nothing is missing")
         return 0
-    released = files.released_golden(paths.repository() / files.FOLDER)
+    target = _target(files.released_golden(paths.repository() / files.FOLDER))
     with tempfile.TemporaryDirectory(prefix="omnify-golden-") as folder:
         backing = Backing(Path(folder) / "servers")
         try:
-            _collect(backing, Path(folder) / "home", loaded, released)
+            _collect(backing, Path(folder) / "home", loaded, target)
         finally:
             backing.stop()
-    after = golden.digests(kept.GOLDEN)
-    print("\n".join(f"wrote {name}" for name in after if after[name] != before.get(name)))
+    print(f"wrote {len(list(target.rglob('*.json')))} files below {target.relative_to(paths.repository())}")
     left = list(golden.problems(kept.GOLDEN, loaded))
-    print("\n".join(left), file=sys.stderr)
+    print("\n".join(left), file=sys.stderr, end="\n" if left else "")
     return 1 if left else 0
 
 
-def _collect(backing: Backing, folder: Path, loaded: list[Service], released: dict[str, str]) -> None:
+def _target(released: dict[str, str]) -> Path:
+    """The folder of the release to come, empty: the first that is not released."""
+    taken = {int(name.partition("/")[0]) for name in released}
+    target = kept.GOLDEN / str(max(taken, default=0) + 1)
+    shutil.rmtree(target, ignore_errors=True)
+    return target
+
+
+def _collect(backing: Backing, folder: Path, loaded: list[Service], target: Path) -> None:
     home = backing.home(folder, "local", [WATCHER])
     kept.give_secrets(home)
     platform = Platform(home, backing.mailbox, LIVES_LONG)
@@ -61,13 +65,14 @@ def _collect(backing: Backing, folder: Path, loaded: list[Service], released: di
             people.lose_the_broker()
         finally:
             platform.stop()
-    _write_state(platform, loaded, released)
-    _write_events(recorder, loaded, released)
-    if "client.json" not in released:
-        kept.CLIENT.write_text(_text(people.known))
+    _write_state(platform, loaded, target)
+    for event in (event for service in loaded for event in service.produces):
+        topic = event.event_type.split(".")[1]
+        _write(target / topic / "events" / f"{event.event_type}.json", recorder.first(event.event_type))
+    _write(target / kept.CLIENT, people.known)
 
 
-def _write_state(platform: Platform, loaded: list[Service], released: dict[str, str]) -> None:
+def _write_state(platform: Platform, loaded: list[Service], target: Path) -> None:
     apps = [service for service in loaded if service.stores]
     rows = {app.name: dict(kept.rows(platform.home, app.name)) for app in apps}
     for (owner, name), form in state.forms(loaded).items():
@@ -77,30 +82,7 @@ def _write_state(platform: Platform, loaded: list[Service], released: dict[str, 
             for key, data in rows[app.name].items()
             if app.app.state.platform.state.forms.of(key) == form
         }
-        if not any(golden.shows(form, json.loads(path.read_text())) for path in _versions(owner, name, released)):
-            _write(_free(kept.GOLDEN / owner / "state", f"{name}.v{state.document(form)['writes']}", released), found)
-
-
-def _versions(owner: str, name: str, released: dict[str, str]) -> Iterator[Path]:
-    """Released golden files of a form."""
-    for path in (kept.GOLDEN / owner / "state").glob(f"{name}.v*.json"):
-        if path.relative_to(kept.GOLDEN).as_posix() in released:
-            yield path
-
-
-def _free(folder: Path, name: str, released: dict[str, str]) -> Path:
-    """The file to write: a released one is left alone, so a changed form within a version gets the next number."""
-    names = [f"{name}.json", *(f"{name}.{number}.json" for number in range(2, 100))]
-    paths_ = [folder / one for one in names]
-    return next(path for path in paths_ if path.relative_to(kept.GOLDEN).as_posix() not in released)
-
-
-def _write_events(recorder: Recorder, loaded: list[Service], released: dict[str, str]) -> None:
-    for service in loaded:
-        for event in service.produces:
-            path = kept.GOLDEN / service.name / "events" / f"{event.event_type}.json"
-            if path.relative_to(kept.GOLDEN).as_posix() not in released:
-                _write(path, recorder.first(event.event_type))
+        _write(target / owner / "state" / f"{name}.v{state.document(form)['writes']}.json", found)
 
 
 def _document(data: bytes) -> Any:
@@ -112,15 +94,8 @@ def _document(data: bytes) -> Any:
 def _write(path: Path, content: Any) -> None:
     if content:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text(content))
-
-
-def _text(content: Any) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
-    started = time.monotonic()
-    status = main()
-    print(f"golden: {time.monotonic() - started:.0f} s")
-    sys.exit(status)
+    sys.exit(main())

@@ -15,13 +15,14 @@ from omnify_local import paths
 from omnify_local.contracts import files, services, state
 from omnify_local.contracts.services import Service
 from omnify_local.journey import Marketer
+from omnify_shared.access import OPERATOR
 from omnify_shared.testing import Home, Platform
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
 from support import golden
-from support.people import LIVES_LONG, OPTIONS, ORDERS, PASSWORD, address
+from support.people import LIVES_LONG, address
 
-KNOWN: dict[str, Any] = json.loads(golden.CLIENT.read_text())
+KNOWN = golden.known()
 RELEASED = paths.repository() / files.FOLDER / files.RELEASED / "state"
 STORING = ("auth", "analytics", "email")
 DAY = 86_400.0  # seconds
@@ -65,7 +66,7 @@ class Upgraded:
         self.platform.inbox.wait_for(address(name), count=self._mails[name] + 1, timeout=60)
 
     def person(self, name: str) -> Marketer:
-        return self._known(Marketer(self.platform.url, address(name), PASSWORD))
+        return self._known(Marketer(self.platform.url, address(name), KNOWN["password"]))
 
     def newcomer(self) -> Marketer:
         return self._known(Marketer(self.platform.url))
@@ -126,7 +127,9 @@ def test_an_import_that_was_left_half_way_is_carried_out(upgraded: Upgraded) -> 
     done = ada.wait_for_import(KNOWN["left_import_id"], 90)
     assert (done["status"], done["rows_accepted"]) == ("completed", 1)
     assert ada.overview("2024-01-01", "2024-03-31")["revenue"] == "119.75"
-    assert ada.start_import(ORDERS, OPTIONS) == KNOWN["import_id"], "the same bytes are the same import"
+    assert ada.start_import(KNOWN["orders"].encode(), KNOWN["options"]) == KNOWN["import_id"], (
+        "the same bytes are the same import"
+    )
 
 
 def test_a_session_goes_on_and_an_ended_one_stays_ended(upgraded: Upgraded) -> None:
@@ -153,7 +156,8 @@ def test_a_mail_that_waited_is_sent(upgraded: Upgraded) -> None:
 
 def test_a_dead_letter_is_listed_and_replayed(upgraded: Upgraded) -> None:
     email = upgraded.platform.services["email"]
-    with httpx.Client(base_url=email.url, headers=email.headers, timeout=60) as client:
+    headers = email.headers | {"dapr-caller-app-id": OPERATOR}
+    with httpx.Client(base_url=email.url, headers=headers, timeout=60) as client:
         listed = client.get("/dead-letters").json()["items"]
         assert [letter["id"] for letter in listed] == [KNOWN["dead_letter"]]
         assert listed[0]["reason"] == "PermanentError: auth: refused with 400"
@@ -164,7 +168,7 @@ def test_a_dead_letter_is_listed_and_replayed(upgraded: Upgraded) -> None:
 async def test_the_released_version_reads_what_is_written_now(upgraded: Upgraded, loaded: list[Service]) -> None:
     newcomer = upgraded.newcomer()
     await asyncio.to_thread(newcomer.join, upgraded.platform.inbox)
-    status = newcomer.wait_for_import(newcomer.start_import(ORDERS, OPTIONS))
+    status = newcomer.wait_for_import(newcomer.start_import(KNOWN["orders"].encode(), KNOWN["options"]))
     assert status["status"] == "completed"
     names = {form: place for place, form in state.forms(loaded).items()}
     seen = set()

@@ -1,8 +1,8 @@
 """Golden files: documents and events as a release wrote them, and a platform that can be started on them.
 
-    tests/contracts/golden/<owner>/state/<form>.v<n>.json    {"<app>||<key>": document, …}
-    tests/contracts/golden/<service>/events/<type>.json      one event as subscribers received it
-    tests/contracts/golden/client.json                       what the people in them know: passwords, tokens, answers
+    tests/contracts/golden/<release>/<owner>/state/<form>.v<n>.json    {"<app>||<key>": document, …}
+    tests/contracts/golden/<release>/<service>/events/<type>.json      one event as subscribers received it
+    tests/contracts/golden/<release>/client.json                       what the people in them know
 
 A document is kept as JSON, laid out for people; compact again it has the very bytes that were stored.
 """
@@ -14,18 +14,19 @@ import re
 import sqlite3  # noqa: TID251 - looks at what lies in the store, behind the sidecar's back
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any, ClassVar
 
 from omnify_local import paths, secrets
-from omnify_local.contracts.golden import FOLDER
+from omnify_local.contracts import files, golden
 from omnify_shared.platform import Platform as Blocks
 from omnify_shared.platform import make_platform
 from omnify_shared.settings import Settings
 from omnify_shared.telemetry import Telemetry
 from omnify_shared.testing import Home, Sidecar
 
-GOLDEN = paths.repository() / FOLDER
-CLIENT = GOLDEN / "client.json"
+GOLDEN = paths.repository() / golden.FOLDER
+CLIENT = "client.json"
 SEPARATOR = "||"  # between the app-id and the key, as daprd stores them
 _EXPIRY = re.compile(rb'(?<="x":)[0-9.]+')
 
@@ -42,10 +43,21 @@ def compact(document: Any) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def released() -> Path:
+    """The golden files of the released version."""
+    return golden.released_folder(GOLDEN, files.released_golden(paths.repository() / files.FOLDER))
+
+
+def known() -> dict[str, Any]:
+    """What the people in the released version's golden files know."""
+    found: dict[str, Any] = json.loads((released() / CLIENT).read_text())
+    return found
+
+
 def stored(app_id: str) -> dict[str, bytes]:
-    """The golden documents of an app, by key."""
+    """The released version's documents of an app, by key."""
     prefix = f"{app_id}{SEPARATOR}"
-    documents = [item for path in GOLDEN.glob("*/state/*.json") for item in json.loads(path.read_text()).items()]
+    documents = [item for path in released().glob("*/state/*.json") for item in json.loads(path.read_text()).items()]
     return {key.removeprefix(prefix): compact(value) for key, value in documents if key.startswith(prefix)}
 
 

@@ -51,7 +51,7 @@ class People:
 
     def __init__(self, platform: Platform, backing: Backing) -> None:
         self.platform, self._backing = platform, backing
-        self.known: dict[str, Any] = {"password": PASSWORD}
+        self.known: dict[str, Any] = {"password": PASSWORD, "orders": ORDERS.decode(), "options": OPTIONS}
         self.ada = self._person("ada")
 
     def _person(self, name: str) -> Marketer:

@@ -183,7 +183,7 @@ def _identity(body: Any) -> tuple[str, str, str] | None:
 
 
 def _parse(reader: type[EventData], body: dict[str, Any]) -> CloudEvent[Any]:
-    return CloudEvent[reader].model_validate(body)  # type: ignore[valid-type]
+    return CloudEvent[reader].model_validate(body, extra="ignore")  # type: ignore[valid-type]
 
 
 def _validation_reason(error: ValidationError) -> str:

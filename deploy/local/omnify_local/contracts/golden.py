@@ -11,7 +11,6 @@ from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
 from omnify_local.contracts import state
-from omnify_local.contracts.events import file_of
 from omnify_local.contracts.services import Service
 from omnify_shared.envelope import Codec, UnreadableDocument
 from omnify_shared.events import CloudEvent, EventData
@@ -29,6 +28,20 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
+def releases(folder: Path) -> list[Path]:
+    """One folder per release that changed what is stored or sent, oldest first: `1`, `2`, …"""
+    return sorted((path for path in folder.glob("*") if path.name.isdecimal()), key=lambda path: int(path.name))
+
+
+def released_folder(folder: Path, released: Mapping[str, str]) -> Path:
+    """The golden files of the released version. Raises LookupError before the first release."""
+    names = {name.partition("/")[0] for name in released}
+    found = [path for path in releases(folder) if path.name in names]
+    if not found:
+        raise LookupError("no golden files are released")
+    return found[-1]
+
+
 def rewritten(folder: Path, released: Mapping[str, str]) -> Iterator[str]:
     """Released golden files that are gone or are others now."""
     present = digests(folder)
@@ -41,17 +54,22 @@ def problems(folder: Path, services: Iterable[Service]) -> Iterator[str]:
     """Forms and events without a golden file that shows them as they are written now, and files that can't be read."""
     services = list(services)
     for (owner, name), form in state.forms(services).items():
-        kept = {
-            path: json.loads(path.read_text()) for path in sorted((folder / owner / "state").glob(f"{name}.v*.json"))
-        }
-        for path, documents in kept.items():
-            yield from _unreadable(f"golden {owner}/{path.name}", form, documents)
+        kept = _read(folder, f"{owner}/state/{name}.v*.json")
+        for place, documents in kept.items():
+            yield from _unreadable(place, form, documents)
         if not any(shows(form, documents) for documents in kept.values()):
             yield f"golden {owner}/{name}: none shows how it is written now; {ADVICE}"
     readers = [reader for service in services for reader in service.handles]
     for service in services:
         for event in service.produces:
-            yield from _event(folder / service.name / "events" / f"{event.event_type}.json", event, readers)
+            kept = _read(folder, f"{service.name}/events/{event.event_type}.json")
+            yield from _event(kept, event, [one for one in readers if one.event_type == event.event_type])
+
+
+def _read(folder: Path, pattern: str) -> dict[str, Any]:
+    """What the golden files of a form or event hold, release by release."""
+    found = [path for release in releases(folder) for path in sorted(release.glob(pattern))]
+    return {f"golden {path.relative_to(folder).as_posix()}": json.loads(path.read_text()) for path in found}
 
 
 def shows(form: Form, documents: Documents) -> bool:
@@ -78,17 +96,17 @@ def _unreadable(place: str, form: Form, documents: Documents) -> Iterator[str]:
             yield f"{place}: {key} can't be read any more: {error}"
 
 
-def _event(path: Path, event: type[EventData], readers: Iterable[type[EventData]]) -> Iterator[str]:
-    kept = json.loads(path.read_text()) if path.exists() else {"data": None}
-    data = event.model_json_schema(mode="serialization")
-    if not Draft202012Validator(_closed(data)).is_valid(kept["data"]):
-        yield f"golden {file_of(event.event_type)}: none shows how it is sent now; {ADVICE}"
-        return
-    for reader in (event, *(one for one in readers if one.event_type == event.event_type)):
-        try:
-            CloudEvent[reader].model_validate(kept)  # type: ignore[valid-type]
-        except ValidationError as error:
-            yield f"golden {path.name}: can't be read any more: {error}"
+def _event(kept: Documents, event: type[EventData], readers: Iterable[type[EventData]]) -> Iterator[str]:
+    written = event.model_json_schema(mode="serialization", schema_generator=state.Whole)
+    sent = Draft202012Validator(_closed(written))
+    if not any(sent.is_valid(one["data"]) for one in kept.values()):
+        yield f"golden {event.event_type}: none shows how it is sent now; {ADVICE}"
+    for place, one in kept.items():
+        for reader in (event, *readers):
+            try:
+                CloudEvent[reader].model_validate(one, extra="ignore")  # type: ignore[valid-type]
+            except ValidationError as error:
+                yield f"{place}: can't be read any more: {error}"
 
 
 def _closed(node: Any) -> Any:

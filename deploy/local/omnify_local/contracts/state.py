@@ -46,8 +46,8 @@ def document(form: Form) -> dict[str, Any]:
     }
 
 
-class _Whole(GenerateJsonSchema):
-    """A document is written with all its fields, those with a default too."""
+class Whole(GenerateJsonSchema):
+    """What is written has all its fields, those with a default too."""
 
     def field_is_required(self, field: Any, total: bool) -> bool:
         return self.mode == "serialization" or super().field_is_required(field, total)
@@ -55,7 +55,7 @@ class _Whole(GenerateJsonSchema):
 
 def _schema(model: Any, mode: Any) -> Any:
     """Fields that a schema does not name are always taken: stored data is read leniently."""
-    return opened(TypeAdapter(model).json_schema(mode=mode, schema_generator=_Whole))
+    return opened(TypeAdapter(model).json_schema(mode=mode, schema_generator=Whole))
 
 
 def of_state(name: str, old: Document, new: Document | None) -> Iterator[str]:
