@@ -34,7 +34,8 @@ JWKS = Call("auth", "GET", "/.well-known/jwks.json")
 JWKS_MAX_AGE = 300.0  # seconds
 JWKS_MIN_INTERVAL = 2.0  # seconds between fetches for unknown key ids
 JWKS_RETRY_INTERVAL = 0.5  # seconds between fetches that fail
-LEEWAY = 5  # seconds of clock difference
+MAX_WAITING = 64  # requests with an unknown key id that wait for the next fetch; more are refused at once
+LEEWAY = 30  # seconds of clock difference between services
 CACHED_TOKENS = 4096
 CACHED_HEADERS = 64
 MAX_TOKEN = 4096  # characters
@@ -68,35 +69,52 @@ class JwksCache:
         self._tried_at = float("-inf")
         self._failure: SidecarError | None = None
         self._fetching = asyncio.Lock()
+        self._waiting = 0
 
     async def key(self, kid: str) -> PyJWK:
         """The key of that id. Raises Unauthorized for an unknown one, SidecarError when keys can't be had."""
-        found = self._keys.get(kid)
-        if found is not None and time.monotonic() - self._fetched_at < JWKS_MAX_AGE:
-            return found
-        await self._refresh(kid)
+        if not self._is_fresh(kid):
+            await self._refresh(kid)
         found = self._keys.get(kid)
         if found is None:
             raise Unauthorized("the access token's key is unknown")
         return found
 
+    def _is_fresh(self, kid: str) -> bool:
+        return kid in self._keys and time.monotonic() - self._fetched_at < JWKS_MAX_AGE
+
     async def _refresh(self, kid: str) -> None:
-        async with self._fetching:
-            now = time.monotonic()
-            fresh = kid in self._keys and now - self._fetched_at < JWKS_MAX_AGE
-            pause = JWKS_RETRY_INTERVAL if self._failure else JWKS_MIN_INTERVAL
-            if not fresh and now - self._tried_at >= pause:
-                await self._fetch()
-            if self._failure and kid not in self._keys:
-                raise PeerUnavailable(self._failure.detail)
+        asked = time.monotonic()
+        if self._waiting >= MAX_WAITING and kid not in self._keys:
+            return
+        self._waiting += 1
+        try:
+            async with self._fetching:
+                if self._tried_at <= asked and not self._is_fresh(kid):
+                    await self._fetch_when_due(kid)
+        finally:
+            self._waiting -= 1
+        if self._failure and kid not in self._keys:
+            raise PeerUnavailable(self._failure.detail)
+
+    async def _fetch_when_due(self, kid: str) -> None:
+        """Fetches, unless that was tried a moment ago; a key that is not known waits for that moment to be over.
+
+        It may be a new key of auth, and whoever sends made-up ones must not have the next good token refused.
+        """
+        due = self._tried_at + (JWKS_RETRY_INTERVAL if self._failure else JWKS_MIN_INTERVAL)
+        if kid not in self._keys and not self._failure:
+            await asyncio.sleep(due - time.monotonic())
+        if time.monotonic() >= due:
+            await self._fetch()
 
     async def _fetch(self) -> None:
+        self._tried_at = time.monotonic()
         try:
             self._keys = _usable(await self._source())
             self._failure, self._fetched_at = None, time.monotonic()
         except SidecarError as error:
             self._failure = error
-        self._tried_at = time.monotonic()
 
 
 def _usable(document: Any) -> dict[str, PyJWK]:
@@ -169,6 +187,8 @@ class Identity:
             )  # fmt: skip
         except jwt.ExpiredSignatureError as error:
             raise Unauthorized("the access token has expired") from error
+        except jwt.ImmatureSignatureError as error:
+            raise Unauthorized("the access token is not valid yet: the clocks here and at its issuer differ") from error
         except (jwt.InvalidTokenError, OverflowError) as error:
             raise Unauthorized("the access token is not valid") from error
         return _principal(claims, token)

@@ -202,6 +202,50 @@ async def test_a_rotated_key_is_fetched_when_first_seen(
     assert fresh.fetches == 2
 
 
+async def test_made_up_keys_have_no_new_key_refused(
+    checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody asks for a key that is none, right before auth signs with a key that nobody here has seen."""
+    monkeypatch.setattr(identity, "JWKS_MIN_INTERVAL", 0.5)
+    await checks.verify(fresh.token())
+    with pytest.raises(Unauthorized):
+        await checks.verify(Signer("stranger").token("stranger"))
+    fresh.add("k2")
+    started = time.monotonic()
+    assert len(await asyncio.gather(*(checks.verify(fresh.token("k2")) for _ in range(20)))) == 20
+    assert time.monotonic() - started < 5
+    assert fresh.fetches == 3
+
+
+async def test_strangers_that_wait_for_keys_are_few(
+    checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "JWKS_MIN_INTERVAL", 3.0)
+    monkeypatch.setattr(identity, "MAX_WAITING", 5)
+    await checks.verify(fresh.token())
+    stranger = Signer("stranger")
+    crowd = [asyncio.create_task(checks.verify(stranger.token("stranger"))) for _ in range(40)]
+    refused, waiting = await asyncio.wait(crowd, timeout=1.5)
+    assert (len(refused), len(waiting)) == (35, 5)
+    await asyncio.gather(*crowd, return_exceptions=True)
+    assert fresh.fetches == 2
+
+
+@pytest.mark.parametrize("seconds", [-25, 0, 25])
+async def test_clocks_may_differ_by_the_leeway(checks: Identity, fresh: Signer, seconds: int) -> None:
+    now = int(time.time()) + seconds
+    assert await checks.verify(fresh.token(iat=now, exp=now + (0 if seconds < 0 else 300)))
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(60, "not valid yet"), (-360, "has expired")])
+async def test_beyond_the_leeway_the_refusal_says_why(
+    checks: Identity, fresh: Signer, seconds: int, reason: str
+) -> None:
+    now = int(time.time()) + seconds
+    with pytest.raises(Unauthorized, match=reason):
+        await checks.verify(fresh.token(iat=now, exp=now + 300))
+
+
 async def test_a_withdrawn_key_is_refused_once_the_set_is_old(
     checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         settings or AuthSettings(),
         title="Omnify auth",
         build=build,
-        routers=[routes.public, routes.well_known, routes.internal],
+        routers=[routes.public, routes.well_known, routes.internal, routes.operator],
         revocations=True,
         keys=lambda _: app.state.service.jwks,
         access=Access(secrets=(PEPPER, KEY_ENCRYPTION_KEY)),

@@ -107,6 +107,25 @@ class KeyRing:
         alive = self._schedule.alive(await self.current(), clock.now())
         return {"keys": [public_jwk(key) for key in alive]}
 
+    async def rotate(self, *, leaked: bool) -> Ring:
+        """Makes the next key before its time; one that is published and yet to sign is not made again.
+
+        It signs as late as one that fell due, so nobody notices. With `leaked` it signs at once and every other key is
+        withdrawn: this replica follows now, the others and all verifiers within minutes. Raises SidecarUnavailable.
+        """
+        now = clock.now()
+        candidate = await make_key(self._vault, now + self._schedule.published_early)
+
+        def change(ring: Ring, emit: Emit) -> Ring:
+            if leaked or not ring.keys:
+                return Ring(keys=(candidate.model_copy(update={"signs_from": now}),))
+            waiting = ring.keys[-1].signs_from > now
+            return ring if waiting else Ring(keys=(*self._schedule.alive(ring, now), candidate))
+
+        stored = await self._documents.upsert(RECORD, initial=lambda: Ring(keys=()), change=change)
+        self._take(stored.value, now)
+        return stored.value
+
     async def current(self) -> Ring:
         """The ring, no older than a minute, or ten while the store is down."""
         if self._is_older_than(_RELOAD):
@@ -128,6 +147,9 @@ class KeyRing:
             if self._is_older_than(_TOO_OLD):
                 raise
             return
+        self._take(ring, now)
+
+    def _take(self, ring: Ring, now: datetime) -> None:
         self._ring, self._read_at = ring, now
         self._private = {key.kid: self._private[key.kid] for key in ring.keys if key.kid in self._private}
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response, status
 from fastapi.responses import JSONResponse
 
-from omnify_auth.deps import ServiceDep
+from omnify_auth.deps import ServiceDep, from_own_sidecar
 from omnify_auth.schemas import (
     AcceptedOut,
     ContactOut,
@@ -29,6 +29,8 @@ from omnify_shared.identity import CurrentPrincipal, require_caller
 public = APIRouter(prefix="/api/auth", tags=["auth"])
 well_known = APIRouter(prefix="/.well-known", tags=["keys"])
 internal = APIRouter(prefix="/internal", dependencies=[Depends(require_caller("email"))], include_in_schema=False)
+
+operator = APIRouter(prefix="/internal", dependencies=[Depends(from_own_sidecar)], include_in_schema=False)
 
 _MAIL_SENT = AcceptedOut(status="accepted", message="If the address can be used, a mail with a link is on its way.")
 _VERIFIED = VerifiedOut(status="verified", message="The address is verified; you can sign in now.")
@@ -127,6 +129,13 @@ async def contact(user_id: UUID, service: ServiceDep) -> ContactOut:
     """Where to write to a user."""
     user = await service.directory.contact(str(user_id))
     return ContactOut(email=user.email, full_name=user.full_name)
+
+
+@operator.post("/keys/rotate")
+async def rotate_keys(service: ServiceDep, leaked: bool = False) -> JSONResponse:
+    """Makes the next signing key now. For operators, who call it through auth's own sidecar."""
+    await service.keyring.rotate(leaked=leaked)
+    return JSONResponse(await service.jwks())
 
 
 def _tokens(signed_in: SignedIn) -> TokensOut:
