@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import aiohttp
@@ -68,7 +69,7 @@ class Sidecar:
     async def watch(self) -> None:
         """Runs for the life of the process: connects when the sidecar appears, and keeps `healthy` true to fact."""
         while True:
-            healthy = await self._is_up() and await self._is_connected()
+            healthy = await self._is_up() and await self._is_connected() and await self._is_admitted()
             if healthy != self.healthy:
                 log.info("sidecar is up" if healthy else "sidecar is down")
             self.healthy = healthy
@@ -94,6 +95,18 @@ class Sidecar:
             url = f"{self.base_url}/v1.0/healthz/outbound"
             async with self.session.get(url, timeout=aiohttp.ClientTimeout(total=2)) as answer:
                 return answer.status < 300
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def _is_admitted(self) -> bool:
+        """Whether the sidecar takes our token: its health answers anybody, and would call a refused app ready."""
+        try:
+            url, limit = f"{self.base_url}/v1.0/metadata", aiohttp.ClientTimeout(total=2)
+            async with self.session.get(url, headers=self.token_header, timeout=limit) as answer:
+                admitted = answer.status != HTTPStatus.UNAUTHORIZED
+                if self.healthy and not admitted:
+                    log.error("the sidecar refuses this app's API token")
+                return admitted
         except (aiohttp.ClientError, TimeoutError):
             return False
 

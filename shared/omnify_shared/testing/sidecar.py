@@ -51,6 +51,7 @@ class Sidecar(Controls):
         self.ports = ports or SidecarPorts.free()
         self.max_body_mib, self.options, self.identity = max_body_mib, options, identity
         self.tokens = identity.tokens if identity else Tokens(home.dapr_api_token, home.app_api_token)
+        self.environment: dict[str, str] = {}  # added last at the next start
         self.process: Process | None = None
 
     @property
@@ -91,7 +92,7 @@ class Sidecar(Controls):
     def launch(self) -> None:
         """Start daprd without waiting."""
         command = [*self._daprd.command(), *self.options]
-        environment = self._daprd.environment(self.tokens)
+        environment = self._daprd.environment(self.tokens) | self.environment
         self.process = Process(f"daprd of {self.app_id}", command, log=self.log, cwd=self.home.path, env=environment)
 
     def wait(self, timeout: float = 30) -> None:
