@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from omnify_local.journey import Marketer
 from omnify_shared.testing import Service
 
 pytestmark = pytest.mark.timeout(400)
+Fault = Callable[[Service, float], Coroutine[Any, Any, None]]
 DOORS = {"auth": "/api/auth/me", "analytics": "/api/analytics/imports"}
 # What an app may answer without its sidecar's help: that a request has no token.
 ANSWERED_ALONE: dict[str, set[int]] = {"killed": set(), "late": set(), "of_another_token": {401}}
@@ -39,18 +41,13 @@ async def of_another_token(service: Service, _: float) -> None:
     await asyncio.to_thread(service.sidecar.start)
 
 
-@pytest.mark.drill("R6", "a sidecar killed, late, or with another token")
-@pytest.mark.parametrize(
-    "fault",
-    [
-        killed,
-        of_another_token,
-        pytest.param(late, marks=pytest.mark.drill("R6", "a sidecar late", short=False)),
-    ],
-    ids=lambda fault: fault.__name__,
-)
-async def test_an_app_outlives_its_sidecar(drill: Drill, stage: Stage, fault: Callable[..., object]) -> None:
-    drill.title = f"a sidecar {fault.__name__.replace('_', ' ')}"
+def variant(fault: Fault, *, short: bool = True) -> Any:
+    title = f"a sidecar {fault.__name__.replace('_', ' ')}"
+    return pytest.param(fault, marks=pytest.mark.drill("R6", title, short=short), id=fault.__name__)
+
+
+@pytest.mark.parametrize("fault", [variant(killed), variant(of_another_token), variant(late, short=False)])
+async def test_an_app_outlives_its_sidecar(drill: Drill, stage: Stage, fault: Fault) -> None:
     names = list(DOORS) if drill.full else [drill.random.choice(list(DOORS))]
     async with Caller(stage.platform.url) as caller:
         for name in names:
@@ -61,12 +58,10 @@ async def test_an_app_outlives_its_sidecar(drill: Drill, stage: Stage, fault: Ca
     drill.settle()
 
 
-async def broken_and_mended(
-    drill: Drill, stage: Stage, caller: Caller, name: str, fault: Callable[..., object]
-) -> None:
+async def broken_and_mended(drill: Drill, stage: Stage, caller: Caller, name: str, fault: Fault) -> None:
     service, ledger = stage.platform.services[name], drill.ledger
     try:
-        await fault(service, drill.pick(2, 20))  # type: ignore[misc]
+        await fault(service, drill.pick(2, 20))
         process = service.process
         assert process is not None
         pid = process.pid
