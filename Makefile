@@ -36,6 +36,10 @@ install: $(VENV)/.installed ## Install the locked requirements and the workspace
 up: install ## Run the platform until Ctrl-C (SET=local or SET=mongo-kafka, PROFILE=secure)
 	@exec $(RUN) up --set $(SET) --profile $(PROFILE)
 
+.PHONY: app
+app: install ## A sidecar for an app of yours beside `make up` (APP=name PORT=7010 TOPICS="auth-events")
+	@exec $(RUN) app "$(APP)" $(if $(PORT),--port $(PORT)) $(foreach topic,$(TOPICS),--topic $(topic))
+
 .PHONY: demo
 demo: install data ## The tour against a running platform: sign up, verify, import, numbers
 	@$(BIN)/python -m omnify_local.demo

@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 
-from omnify_local import data, locks, paths, runfile, secrets, system_packages, tools
+from omnify_local import data, guests, locks, paths, runfile, secrets, system_packages, tools
 from omnify_local.errors import LocalError
 from omnify_local.servers.collector import collector
 from omnify_local.up import up
@@ -22,6 +22,10 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("up", help="run the platform until Ctrl-C")
     run.add_argument("--set", default=runfile.DEFAULT_SET, dest="set_name", help="component set")
     run.add_argument("--profile", default="plain", choices=("plain", "secure"), help="secure: mTLS and allow lists")
+    app = commands.add_parser("app", help="run a sidecar for an app of yours beside the platform, until Ctrl-C")
+    app.add_argument("app_id", help="its app-id")
+    app.add_argument("--port", type=int, help="where it listens for events")
+    app.add_argument("--topic", action="append", default=[], dest="topics", help="topic it reads (repeatable)")
     commands.add_parser("secrets", help="make what is missing under .omnify/")
     commands.add_parser("tools", help="find or build Dapr, and toxiproxy and the collector of the tests")
     commands.add_parser("data", help="fetch the order files of the tour")
@@ -38,6 +42,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     actions = {
         "up": lambda: up(arguments.set_name, arguments.profile),
+        "app": lambda: guests.run(arguments.app_id, arguments.port, arguments.topics),
         "secrets": lambda: secrets.ensure(paths.repository()),
         "tools": lambda: print(tools.dapr().daprd, tools.toxiproxy(), collector(), sep="\n"),
         "data": lambda: print(data.fetch(paths.repository())),
