@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from dapr.proto import api_service_v1, api_v1
 
+from omnify_local import runfile
 from omnify_local.admission import Guest
 from omnify_local.journey import Marketer, token_in
 from omnify_local.ports import free_port
@@ -19,9 +20,12 @@ from omnify_shared.testing import Platform, Sidecar
 from polyglot.conftest import Commands
 from polyglot.programs import CONTRACTS, LANGUAGES, SOURCES, Caller, Line
 
+# The first test may have to fetch packages, compile Go's own library and start a platform.
+pytestmark = pytest.mark.timeout(400)
 ORDERS = SOURCES / "orders.csv"
 REGISTERED, REVOKED = "omnify.auth.user.registered.v1", "omnify.auth.session.revoked.v1"
 PROBLEMS = "https://omnify.dev/problems/"
+NEVER = 60  # failed probes: beyond, a set keeps an app's subscriptions while it is away
 NewMarketer = Callable[..., Marketer]
 Callers = dict[str, Caller]
 
@@ -122,8 +126,9 @@ def test_nothing_is_lost_while_the_programs_are_away(
     before = {language: caller.times_down() for language, caller in callers.items()}
     for caller in callers.values():
         assert caller.stop() == 0
-    for language, caller in callers.items():
-        eventually(lambda c=caller, n=before[language]: c.times_down() > n, "the sidecar notices")  # type: ignore[misc]
+    if runfile.app_health_threshold(platform.home.components) < NEVER:
+        for language, caller in callers.items():
+            eventually(lambda c=caller, n=before[language]: c.times_down() > n, "it is missed")  # type: ignore[misc]
     users = [registered(new_marketer(), platform) for _ in range(3)]
     for caller in callers.values():
         caller.listen()

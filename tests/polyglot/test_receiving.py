@@ -16,6 +16,8 @@ from omnify_shared.testing.plugin import NewHome, NewSidecar
 from polyglot.conftest import Commands
 from polyglot.programs import LANGUAGES, Caller
 
+# The first test may have to fetch packages, compile Go's own library and start a platform.
+pytestmark = pytest.mark.timeout(400)
 TOPIC = "auth-events"
 Event = dict[str, Any]
 

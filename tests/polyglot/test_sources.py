@@ -9,6 +9,8 @@ import pytest
 from omnify_local import golang, nodejs
 from polyglot.programs import SOURCES
 
+# The first test may have to compile Go's own library.
+pytestmark = pytest.mark.timeout(400)
 NODE, GO = SOURCES / "node", SOURCES / "go"
 
 

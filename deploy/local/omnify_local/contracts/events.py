@@ -17,8 +17,8 @@ To receive them, your sidecar needs the component and your app-id its topics in 
 `GET /dapr/subscribe` with `[{"pubsubname": "pubsub", "topic": "auth-events", "route": "/events", "deadLetterTopic":
 "<app-id>-deadletters"}]` and gets each event by a POST to the route: `application/cloudevents+json`, the event as its
 schema says, with members that Dapr adds (`topic`, `pubsubname`, `traceid`, …). The header `dapr-api-token` proves your
-sidecar. Answer 200 with `{"status": "SUCCESS"}`, `RETRY` (some tries, then the dead-letter topic) or `DROP` (to the
-dead-letter topic at once), always with status 200: an error status would be tried again.
+sidecar. Answer 200 with `{"status": "SUCCESS"}`, `RETRY` or `DROP` (to the dead-letter topic). After `RETRY`, an error
+status or no answer within 8 s it comes again, on some brokers without end: count, and answer `DROP` at last.
 
 - At least once: drop duplicates by `source` and `id`, with a record that survives a restart.
 - In no order: only Kafka keeps that of a `subject`. `sequence`, a number as text, is the version of the subject: what
