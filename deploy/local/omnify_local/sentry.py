@@ -23,6 +23,7 @@ from omnify_local.servers import Server
 SENTRY_PORT, HEALTH_PORT = 50007, 3870
 TRUST_DOMAIN, NAMESPACE = "public", "default"  # Dapr's own defaults, which the allow lists name
 ALLOW_LISTS = Path("deploy") / "secure"
+GUEST = "guest"
 _AUDIENCE = "spiffe://localhost/ns/default/dapr-sentry"
 _CERTIFICATES = {"enabled": True, "workloadCertTTL": "1h", "allowedClockSkew": "1m"}
 _KEY_ID = "omnify"
@@ -81,11 +82,13 @@ class Sentry(Server):
     def identity(self, app_id: str, *, namespace: str = NAMESPACE, token_for: str | None = None) -> Identity:
         """What makes a daprd `app_id`: the root to trust and a token, no key of the authority's, and its allow lists.
 
-        A token for another app (`token_for`) buys nothing; tests show it. The authority has to be up.
+        An app that has no lists of its own gets those of a guest. A token for another app (`token_for`) buys nothing;
+        tests show it. The authority has to be up.
         """
         file = self._tokens / f"{app_id}.{namespace}.jwt"
         _write(file, self._token(token_for or app_id, namespace))
-        allowed = paths.repository() / ALLOW_LISTS / f"{app_id}.yaml"
+        folder = paths.repository() / ALLOW_LISTS
+        own = folder / f"{app_id}.yaml"
         return Identity(
             tokens=Tokens(random_secret(), random_secret()),
             flags={"enable-mtls": "true", "sentry-address": f"{LOOPBACK}:{self.port}"},
@@ -94,7 +97,7 @@ class Sentry(Server):
                 "DAPR_SENTRY_TOKEN_FILE": str(file),
                 "NAMESPACE": namespace,
             },
-            configurations=(allowed,) if allowed.exists() else (),
+            configurations=(own if own.exists() else folder / f"{GUEST}.yaml",),
         )
 
     def _token(self, app_id: str, namespace: str) -> str:

@@ -11,7 +11,7 @@ from omnify_local.access import lists, table
 from omnify_local.access.grants import grants_of
 from omnify_local.contracts import services
 from omnify_local.errors import LocalError
-from omnify_local.sentry import ALLOW_LISTS
+from omnify_local.sentry import ALLOW_LISTS, GUEST
 
 
 def generated(root: Path) -> dict[str, str]:
@@ -19,6 +19,7 @@ def generated(root: Path) -> dict[str, str]:
     loaded = services.load(root)
     grants = grants_of(loaded)
     files = {f"{ALLOW_LISTS.as_posix()}/{one.name}.yaml": lists.configuration(one, grants) for one in loaded}
+    files[f"{ALLOW_LISTS.as_posix()}/{GUEST}.yaml"] = lists.guest()
     return files | {"docs/permissions.md": table.document(root, loaded, grants)}
 
 

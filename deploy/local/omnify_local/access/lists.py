@@ -16,7 +16,7 @@ import yaml
 
 from omnify_local.access.grants import Grant
 from omnify_local.contracts.services import Service
-from omnify_local.sentry import NAMESPACE, TRUST_DOMAIN
+from omnify_local.sentry import GUEST, NAMESPACE, TRUST_DOMAIN
 from omnify_shared.access import Access
 from omnify_shared.secrets import STORE
 
@@ -41,23 +41,31 @@ def apis(service: Service) -> dict[str, list[Api]]:
 
 
 def configuration(service: Service, grants: Iterable[Grant]) -> str:
-    """The whole file."""
+    """The whole file of a service."""
     mine = [grant for grant in grants if grant.callee == service.name]
     policies = [_policy(caller, list(group)) for caller, group in groupby(mine, key=lambda grant: grant.caller)]
+    return _file(service.name, apis(service), service.app.state.access.secrets, policies)
+
+
+def guest() -> str:
+    """The file of an app that is no service of ours, such as the operator's: it may call, and nobody may call it."""
+    return _file(GUEST, {"http": [("invoke", "v1")], "grpc": []}, (), [])
+
+
+def _file(name: str, used: dict[str, list[Api]], secrets: Iterable[str], policies: list[Document]) -> str:
     control = {"defaultAction": "deny", "trustDomain": TRUST_DOMAIN, "policies": policies}
-    spec = {"api": _api(service), "secrets": {"scopes": _secrets(service)}, "accessControl": control}
     document = {
         "apiVersion": "dapr.io/v1alpha1",
         "kind": "Configuration",
-        "metadata": {"name": f"omnify-{service.name}"},
-        "spec": spec,
+        "metadata": {"name": f"omnify-{name}"},
+        "spec": {"api": _api(used), "secrets": {"scopes": _secrets(secrets)}, "accessControl": control},
     }
     return _HEAD + yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=118)
 
 
-def _api(service: Service) -> Document:
+def _api(by_protocol: dict[str, list[Api]]) -> Document:
     allowed, denied = [], []
-    for protocol, used in apis(service).items():
+    for protocol, used in by_protocol.items():
         allowed += [_rule(api, protocol) for api in used or [_NOTHING]]
         denied += [] if used else [_rule(_NOTHING, protocol)]
     return {"allowed": allowed} | ({"denied": denied} if denied else {})
@@ -67,12 +75,11 @@ def _rule(api: Api, protocol: str) -> Document:
     return {"name": api[0], "version": api[1], "protocol": protocol}
 
 
-def _secrets(service: Service) -> list[Document]:
+def _secrets(own: Iterable[str]) -> list[Document]:
     # Every field is given: daprd reads this list over the one of the set, and what is absent here would stay.
-    own = sorted(service.app.state.access.secrets)
     return [
         {"storeName": "infrastructure", "defaultAccess": "deny", "allowedSecrets": [], "deniedSecrets": []},
-        {"storeName": STORE, "defaultAccess": "deny", "allowedSecrets": own, "deniedSecrets": []},
+        {"storeName": STORE, "defaultAccess": "deny", "allowedSecrets": sorted(own), "deniedSecrets": []},
     ]
 
 
