@@ -60,16 +60,14 @@ async def answer(
     """`ok`, `refused` for an API that is not on the list (daprd then calls it unimplemented), or the error's code."""
     body = request.SerializeToString() if request is not None else b""
     path = f"{DAPR}/{name}"
-    try:
-        match stream:
-            case (False, False):
-                await to.unary_unary(path)(body, metadata=metadata, timeout=20)
-            case (False, True):
-                async for _ in to.unary_stream(path)(body, metadata=metadata, timeout=20):
-                    break
-            case _:
-                async for _ in to.stream_stream(path)(iter([body]), metadata=metadata, timeout=20):
-                    break
-    except grpc.aio.AioRpcError as error:
-        return "refused" if error.code() == grpc.StatusCode.UNIMPLEMENTED else error.code().name
-    return "ok"
+    match stream:
+        case (False, False):
+            call = to.unary_unary(path)(body, metadata=metadata, timeout=20)
+        case (False, True):
+            call = to.unary_stream(path)(body, metadata=metadata, timeout=20)
+        case _:
+            call = to.stream_stream(path)(iter(()), metadata=metadata, timeout=20)
+    code = await call.code()
+    if code == grpc.StatusCode.OK:
+        return "ok"
+    return "refused" if code == grpc.StatusCode.UNIMPLEMENTED else str(code.name)
