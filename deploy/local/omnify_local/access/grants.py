@@ -32,7 +32,9 @@ def grants_of(services: Iterable[Service]) -> list[Grant]:
             if caller == OPERATOR:
                 grants.add(grant)
             elif caller in names and grant not in grants:
-                raise LocalError(f"{call.app_id} lets {caller} call {call.method} {call.path}, which it never does")
+                raise LocalError(
+                    f"{call.app_id} lets {caller} call {call.method} {call.path}, and {caller} declares it not"
+                )
     return sorted(grants)
 
 
