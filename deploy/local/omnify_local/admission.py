@@ -43,6 +43,18 @@ def admit(components: Path, guest: Guest) -> None:
         file.write_text(yaml.safe_dump_all(documents, sort_keys=False))
 
 
+def admit_caller(allow_list: Path, app_id: str) -> None:
+    """Rewrite a service's allow list of the locked-down profile so that `app_id` may call its public routes."""
+    document = yaml.safe_load(allow_list.read_text())
+    operations = [
+        {"name": "/api/**", "httpVerb": ["*"], "action": "allow"},
+        {"name": "/.well-known/jwks.json", "httpVerb": ["GET"], "action": "allow"},
+    ]
+    policy = {"appId": app_id, "defaultAction": "deny", "trustDomain": "public", "namespace": "default"}
+    document["spec"]["accessControl"]["policies"].append(policy | {"operations": operations})
+    allow_list.write_text(yaml.safe_dump(document, sort_keys=False))
+
+
 def _admit(document: Resource, guest: Guest) -> None:
     kind = document["kind"]
     if kind == "Component":

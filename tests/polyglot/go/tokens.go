@@ -12,7 +12,7 @@ import (
 
 const (
 	issuer, audience = "omnify", "omnify"
-	leeway           = 5 * time.Second
+	leeway           = 30 * time.Second
 )
 
 // keys are auth's published ones, with which access tokens are checked without asking auth about each.

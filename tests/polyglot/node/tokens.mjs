@@ -7,7 +7,7 @@ const RULES = {
   typ: "at+jwt",
   issuer: "omnify",
   audience: "omnify",
-  clockTolerance: 5, // seconds
+  clockTolerance: 30, // seconds
   requiredClaims: ["sub", "org", "sid", "roles", "client_id", "exp", "iat", "jti"],
 };
 
