@@ -45,8 +45,9 @@ demo: install data ## The tour against a running platform: sign up, verify, impo
 	@$(BIN)/python -m omnify_local.demo
 
 .PHONY: bench
-bench: install data ## Speed as ratios in one run; also .omnify/bench.json
-	@$(BIN)/python tests/perf/bench.py
+bench: install data ## Speed as ratios in one run, on all sets or SET=…, all parts or ONLY=…; also .omnify/bench.json
+	@$(BIN)/python tests/perf/bench.py $(if $(filter file,$(origin SET)),,--set $(SET)) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(SIZES),--sizes $(SIZES))
 
 .PHONY: data
 data: install ## Fetch the real order files (CDNOW; Fader and Hardie, brucehardie.com)

@@ -1,5 +1,10 @@
-"""`make bench`: every figure as a ratio against its floor in the same run; a table, and .omnify/bench.json."""
+"""`make bench`: every figure as a ratio against its floor in the same run; a table, and .omnify/bench.json.
 
+`make bench SET=nats ONLY=calls,logins SIZES=1000,10000` runs less of it. Parts that a component set bears on run once
+per set, the others once.
+"""
+
+import argparse
 import asyncio
 import json
 import os
@@ -7,97 +12,108 @@ import platform as machine
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conformance.probe import CONSUMER, PROBE, running
-from omnify_local import paths, system_packages, tools
+from omnify_local import paths, runfile, system_packages
 from omnify_shared import logs
-from omnify_shared.testing import Platform, Sidecar
 from omnify_shared.testing.backing import Backing
-from perf import blocks, processors, services, sidecars
+from perf import blocks, growth, processors, services, sidecars
 from perf.measure import Row
+from perf.run import Run
 
-SETS = ("local", "mongo-kafka")
-HEAD = ("figure", "ours", "floor", "unit", "ratio", "goal", "")
+HEAD = ("set", "figure", "ours", "floor", "unit", "ratio", "goal", "")
+Part = Callable[[Run], list[Row]]
 
-
-async def block_rows(backing: Backing, folder: Path) -> list[Row]:
-    """Figures of the building blocks."""
-    rows = await processors.token_checks()
-    home = backing.home(folder / "saves", "local", [PROBE, CONSUMER])
-    with Sidecar(home, "probe") as sidecar:
-        async with running(sidecar) as probe:
-            rows += await blocks.saves(probe)
-    for set_name in SETS:
-        rows += await blocks.events(set_name, backing, folder)
-    return rows
-
-
-def service_rows(backing: Backing, folder: Path) -> list[Row]:
-    """Figures of the whole platform on the embedded set."""
-    home = backing.home(folder / "platform", "local")
-    platform = Platform(home, backing.mailbox, {"OMNIFY_LOG_LEVEL": "WARNING"}).start()
-    try:
-        with services.echo_floor(backing, folder) as echo:
-            bench = services.Bench(platform, echo, folder)
-            return bench.calls() + bench.logins() + bench.imports() + bench.growth() + bench.memory()
-    finally:
-        platform.stop()
+ONCE: dict[str, Part] = {
+    "sidecars": lambda run: sidecars.rows(run.backing, run.folder),
+    "tokens": lambda run: asyncio.run(processors.token_checks()),
+}
+PER_SET: dict[str, Part] = {
+    "start": lambda run: services.start(run.set_name),
+    "saves": lambda run: asyncio.run(blocks.saves(run)),
+    "events": lambda run: asyncio.run(blocks.events(run)),
+    "backlog": lambda run: asyncio.run(growth.backlog(run)),
+    "lists": lambda run: asyncio.run(growth.lists(run)),
+    "calls": lambda run: run.bench.calls(),
+    "logins": lambda run: run.bench.logins(),
+    "imports": lambda run: run.bench.imports(),
+    "orders": lambda run: growth.orders(run.bench, run.sizes),
+    "users": lambda run: growth.users(run.bench, run.sizes),
+    "memory": lambda run: run.bench.memory(),
+}
 
 
-def start_rows() -> list[Row]:
-    """How long `make up` takes when everything is installed, and how long Dapr took to build here."""
-    rows = []
-    for set_name in SETS:
-        seconds = services.time_warm_up(set_name)
-        if seconds is not None:
-            rows.append(Row(f"warm `make up`, {set_name}", seconds, 1, "s"))
-    if (built := tools.build_seconds()) is not None:
-        rows.append(Row("cold `make up` adds the build of Dapr", built, 1, "s"))
-    return rows
+def measure(sets: Sequence[str], parts: Sequence[str], sizes: Sequence[int]) -> Iterable[Row]:
+    """The rows of all chosen parts, each as soon as its part is done."""
+    with tempfile.TemporaryDirectory() as name:
+        backing = Backing(Path(name) / "servers")
+        try:
+            with Run("", backing, Path(name), sizes) as once:
+                for part in (each for each in ONCE if each in parts):
+                    yield from ONCE[part](once)
+            for set_name in sets:
+                with Run(set_name, backing, Path(name) / set_name, sizes) as run:
+                    for part in (each for each in PER_SET if each in parts):
+                        yield from (replace(row, set_name=set_name) for row in PER_SET[part](run))
+        finally:
+            backing.stop()
 
 
 def print_table(rows: Iterable[Row]) -> None:
     """The rows, aligned; a missed goal says so."""
-    lines = [HEAD]
+    lines: list[tuple[str, ...]] = [HEAD]
     for row in rows:
         verdict = {True: "met", False: "MISSED", None: ""}[row.met]
-        figures = (f"{row.ours:,.3g}" if row.ours < 1000 else f"{row.ours:,.0f}", f"{row.floor:,.3g}")
-        lines.append((row.figure, *figures, row.unit, f"{row.ratio:.2f}", row.goal, verdict))
+        figures = [f"{value:,.3g}" if value < 1000 else f"{value:,.0f}" for value in (row.ours, row.floor)]
+        lines.append((row.set_name, row.figure, *figures, row.unit, f"{row.ratio:.2f}", row.goal, verdict))
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def main() -> int:
-    """Runs every benchmark; the exit status does not depend on the goals (the machine may be busy)."""
-    logs.configure("bench", "ERROR")
-    system_packages.ensure_for_benchmarks()
-    rows = start_rows()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        backing = Backing(folder / "servers")
-        try:
-            rows += sidecars.rows(backing, folder)
-            rows += asyncio.run(block_rows(backing, folder))
-            rows += service_rows(backing, folder)
-        finally:
-            backing.stop()
-    print_table(rows)
+def write_report(rows: Sequence[Row]) -> Path:
+    """The rows with what they were measured on, as JSON."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     report = {
         "machine": f"{os.cpu_count()} cores, {machine.machine()}, Python {machine.python_version()}",
+        "load": os.getloadavg(),
         "commit": commit,
         "rows": [asdict(row) | {"ratio": row.ratio, "met": row.met} for row in rows],
     }
     target = paths.repository() / ".omnify" / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(report, indent=2) + "\n")
-    print(f"\nalso in {target}")
+    return target
+
+
+def _arguments() -> argparse.Namespace:
+    known, parts = runfile.sets(paths.repository()), [*ONCE, *PER_SET]
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--set", action="append", choices=known, dest="sets", help="a component set (repeatable)")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=parts, help=f"of {', '.join(parts)}")
+    parser.add_argument("--sizes", type=lambda text: [int(size) for size in text.split(",")], default=growth.SIZES)
+    chosen = parser.parse_args()
+    if unknown := set(chosen.only) - set(parts):
+        parser.error(f"no part {', '.join(unknown)}; there are: {', '.join(parts)}")
+    chosen.sets = chosen.sets or known
+    return chosen
+
+
+def main() -> int:
+    """Runs the chosen benchmarks; the exit status does not depend on the goals (the machine may be busy)."""
+    chosen = _arguments()
+    logs.configure("bench", "ERROR")
+    system_packages.ensure_for_benchmarks()
+    rows: list[Row] = []
+    for row in measure(chosen.sets, chosen.only, chosen.sizes):
+        rows.append(row)
+        print(f"{row.set_name:>20}  {row.figure}: {row.ratio:.2f}", file=sys.stderr, flush=True)
+    print_table(rows)
+    print(f"\nalso in {write_report(rows)}")
     return 0
 
 

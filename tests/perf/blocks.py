@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dapr.clients.grpc._request import TransactionalStateOperation
 from dapr.clients.grpc._state import StateItem
@@ -23,13 +23,23 @@ from omnify_shared.testing import ExtraApp, Home, Sidecar
 from omnify_shared.testing.backing import Backing
 from perf.measure import Row, in_turn, percentile
 
+if TYPE_CHECKING:
+    from perf.run import Run
+
 RATE = 100  # events per second
 EVENTS = 600
 OUTBOX_EVENTS = 15
 
 
-async def saves(platform: Platform) -> list[Row]:
+async def saves(run: "Run") -> list[Row]:
     """An aggregate saved with an event, against a bare save of the same bytes by the SDK."""
+    home = run.backing.home(run.folder / "saves", run.set_name, [PROBE, CONSUMER])
+    with Sidecar(home, "probe") as sidecar:
+        async with running(sidecar) as probe:
+            return await _saves(probe)
+
+
+async def _saves(platform: Platform) -> list[Row]:
     things: Documents[Thing] = Documents(platform.state, "bench", Thing, outbox=platform.outbox)
 
     async def bare() -> None:
@@ -40,7 +50,7 @@ async def saves(platform: Platform) -> list[Row]:
         key = new_id()
         await things.create(key, value=Thing(name="x"), events=[ThingHappened(name="x")])
 
-    mine, floor = await in_turn(ours, bare, 300)
+    mine, floor = await in_turn([ours, bare], 300)
     rows = [Row("aggregate save with an event, p50, one at a time", mine, floor, "ms", "<= 2")]
     await asyncio.sleep(2)
     seconds = [await _throughput(work, 16, 100) for work in (ours, bare)]
@@ -112,37 +122,46 @@ def our_consumer(sidecar: Sidecar, arrivals: Arrivals) -> FastAPI:
     return service_app(settings, title="Consumer", build=build, routers=[], subscriptions=subscriptions)
 
 
-async def events(set_name: str, backing: Backing, folder: Path) -> list[Row]:
+async def events(run: "Run") -> list[Row]:
     """Commit → handled at RATE, against a bare publish → handled and against Dapr's own outbox."""
-    home = backing.home(folder / f"events-{set_name}", set_name, [PROBE, CONSUMER])
+    set_name, backing, folder = run.set_name, run.backing, run.folder
+    home = backing.home(folder / "events", set_name, [PROBE, CONSUMER])
     with Sidecar(home, "probe") as sidecar:
         async with running(sidecar) as platform:
             bare = await _measured(home, platform, _bare_publish, own=False)
             ours = await _measured(home, platform, _our_commit, own=True)
     stock = await _stock_outbox(set_name, backing, folder)
     rows = [
-        Row(f"commit → handled, {set_name}, p50", percentile(ours, 0.5), percentile(bare, 0.5), "ms", "<= 2"),
-        Row(f"commit → handled, {set_name}, p99", percentile(ours, 0.99), percentile(bare, 0.99), "ms", "<= 2"),
+        Row("commit → handled, p50", percentile(ours, 0.5), percentile(bare, 0.5), "ms", "<= 2"),
+        Row("commit → handled, p99", percentile(ours, 0.99), percentile(bare, 0.99), "ms", "<= 2"),
     ]
     if stock:
         p50 = percentile(stock, 0.5)
-        rows.append(Row(f"Dapr's outbox / ours, {set_name}, p50", p50, percentile(ours, 0.5), "ms", ">= 100"))
+        rows.append(Row("Dapr's outbox / ours, p50", p50, percentile(ours, 0.5), "ms", ">= 100"))
     return rows
 
 
 async def _measured(home: Home, platform: Platform, send: Any, *, own: bool) -> list[float]:
-    arrivals, port = Arrivals(), free_port()
+    arrivals = Arrivals()
+    async with consuming(home, arrivals, own=own):
+        await _warm(platform, arrivals, send)
+        await _at_rate(platform, arrivals, send, EVENTS)
+    return arrivals.latencies()
+
+
+@asynccontextmanager
+async def consuming(home: Home, arrivals: Arrivals, *, own: bool) -> AsyncIterator[None]:
+    """A consumer behind its sidecar: a service of ours with an inbox, or the least there can be."""
+    port = free_port()
     sidecar = Sidecar(home, "consumer", app_port=port)
     app = our_consumer(sidecar, arrivals) if own else bare_consumer(arrivals)
     async with serving(app, port):
         await asyncio.to_thread(sidecar.start)
         try:
             await asyncio.to_thread(sidecar.wait_for_app)
-            await _warm(platform, arrivals, send)
-            await _at_rate(platform, arrivals, send, EVENTS)
+            yield
         finally:
             await asyncio.to_thread(sidecar.terminate)
-    return arrivals.latencies()
 
 
 async def _warm(platform: Platform, arrivals: Arrivals, send: Any) -> None:
@@ -184,7 +203,7 @@ async def _stock_outbox(set_name: str, backing: Backing, folder: Path) -> list[f
     internal = "defaultprobeprobe-eventsoutbox"
     topics = (*PROBE.publishes, internal)
     probe = ExtraApp("probe", publishes=topics, subscribes=(*PROBE.subscribes, internal))
-    home = backing.home(folder / f"outbox-{set_name}", set_name, [probe, CONSUMER])
+    home = backing.home(folder / "outbox", set_name, [probe, CONSUMER])
     home.set_metadata("statestore", outboxPublishPubsub="pubsub", outboxPublishTopic="probe-events")
     with Sidecar(home, "probe") as sidecar:
         async with running(sidecar) as platform:
@@ -192,18 +211,12 @@ async def _stock_outbox(set_name: str, backing: Backing, folder: Path) -> list[f
 
 
 async def _measured_serial(home: Home, platform: Platform) -> list[float]:
-    arrivals, port = Arrivals(), free_port()
-    sidecar = Sidecar(home, "consumer", app_port=port)
-    async with serving(bare_consumer(arrivals), port):
-        await asyncio.to_thread(sidecar.start)
-        try:
-            await asyncio.to_thread(sidecar.wait_for_app)
-            for _ in range(OUTBOX_EVENTS):
-                name = new_id()
-                operation = TransactionalStateOperation(key=f"t/{name}", data=b'{"name":"%s"}' % name.encode())
-                await platform.sidecar.client.execute_state_transaction("statestore", [operation])
-                arrivals.sent[name] = time.perf_counter()
-                await arrivals.wait()
-        finally:
-            await asyncio.to_thread(sidecar.terminate)
+    arrivals = Arrivals()
+    async with consuming(home, arrivals, own=False):
+        for _ in range(OUTBOX_EVENTS):
+            name = new_id()
+            operation = TransactionalStateOperation(key=f"t/{name}", data=b'{"name":"%s"}' % name.encode())
+            await platform.sidecar.client.execute_state_transaction("statestore", [operation])
+            arrivals.sent[name] = time.perf_counter()
+            await arrivals.wait()
     return arrivals.latencies()

@@ -4,7 +4,7 @@ import json
 import shutil
 import statistics
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,15 +51,20 @@ def _script(target: Target) -> str:
     return f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [==[{target.body}]==]\n'
 
 
-def in_turn(first: Target, second: Target, *, connections: int, folder: Path, rounds: int = 3) -> tuple[Load, Load]:
-    """Both targets, alternately, so that a drift of the machine hits both; the medians of the rounds."""
-    loads: tuple[list[Load], list[Load]] = ([], [])
-    for target in (first, second):
+def rounds(
+    targets: Sequence[Target], *, connections: int, folder: Path, times: int = 3, seconds: int = 4
+) -> list[Load]:
+    """All targets, alternately, so that a drift of the machine hits all; medians. SystemExit when a request failed."""
+    loads: list[list[Load]] = [[] for _ in targets]
+    for target in targets:
         run(target, connections=connections, seconds=1, folder=folder)
-    for _ in range(rounds):
-        for kept, target in zip(loads, (first, second), strict=True):
-            kept.append(run(target, connections=connections, seconds=4, folder=folder))
-    return _median(loads[0]), _median(loads[1])
+    for number in range(times):
+        for kept, target in (list if number % 2 else reversed)(list(zip(loads, targets, strict=True))):
+            kept.append(run(target, connections=connections, seconds=seconds, folder=folder))
+    medians = [_median(each) for each in loads]
+    if failed := sum(one.errors for one in medians):
+        raise SystemExit(f"{failed} requests of a benchmark failed: its figures would mean nothing")
+    return medians
 
 
 def _median(loads: list[Load]) -> Load:

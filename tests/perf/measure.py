@@ -15,6 +15,7 @@ class Row:
     floor: float
     unit: str
     goal: str = ""
+    set_name: str = ""
 
     @property
     def ratio(self) -> float:
@@ -35,15 +36,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-async def in_turn(
-    first: Callable[[], Awaitable[object]], second: Callable[[], Awaitable[object]], count: int, warm: int = 20
-) -> tuple[float, float]:
-    """Median milliseconds of two operations, called alternately, so that a drift of the machine hits both."""
-    times: tuple[list[float], list[float]] = ([], [])
+async def in_turn(works: Sequence[Callable[[], Awaitable[object]]], count: int, warm: int = 20) -> list[float]:
+    """Median milliseconds of each operation, called alternately, so that a drift of the machine hits all."""
+    times: list[list[float]] = [[] for _ in works]
     for number in range(warm + count):
-        for kept, work in zip(times, (first, second), strict=True):
+        for kept, work in zip(times, works, strict=True):
             started = time.perf_counter()
             await work()
             if number >= warm:
                 kept.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times[0]), statistics.median(times[1])
+    return [statistics.median(kept) for kept in times]

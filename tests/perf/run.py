@@ -1,0 +1,34 @@
+"""What the parts of one benchmark run share: servers, and one platform per set, started when a part first needs it."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+from omnify_shared.testing import Platform
+from omnify_shared.testing.backing import Backing
+from perf import services
+
+
+class Run:
+    """A set under measurement; leaving it stops its platform."""
+
+    def __init__(self, set_name: str, backing: Backing, folder: Path, sizes: Sequence[int]) -> None:
+        self.set_name, self.backing, self.folder, self.sizes = set_name, backing, folder, sizes
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Run":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @cached_property
+    def bench(self) -> services.Bench:
+        """The platform with one user who has signed in, beside an echo behind two sidecars."""
+        home = self.backing.home(self.folder / "platform", self.set_name)
+        platform = Platform(home, self.backing.mailbox, {"OMNIFY_LOG_LEVEL": "WARNING"})
+        self._stack.callback(platform.stop)
+        echo = self._stack.enter_context(services.echo_floor(self.backing, self.set_name, self.folder))
+        return services.Bench(platform.start(), echo, self.folder)
