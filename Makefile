@@ -49,6 +49,10 @@ bench: install data ## Speed as ratios in one run, on all sets or SET=…, all p
 	@$(BIN)/python tests/perf/bench.py $(if $(filter file,$(origin SET)),,--set $(SET)) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(SIZES),--sizes $(SIZES))
 
+.PHONY: profile
+profile: install ## Where the CPU of the hot paths goes, in services and sidecars (ONLY=me,login,import,events)
+	@$(BIN)/python tests/perf/profile.py $(if $(ONLY),--only $(ONLY))
+
 .PHONY: data
 data: install ## Fetch the real order files (CDNOW; Fader and Hardie, brucehardie.com)
 	@$(RUN) data

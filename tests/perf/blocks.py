@@ -118,7 +118,7 @@ def our_consumer(sidecar: Sidecar, arrivals: Arrivals) -> FastAPI:
     async def build(_: Platform) -> AsyncIterator[None]:
         yield None
 
-    settings = settings_for(sidecar, ConsumerSettings)
+    settings = settings_for(sidecar, ConsumerSettings).model_copy(update={"log_level": "ERROR"})
     return service_app(settings, title="Consumer", build=build, routers=[], subscriptions=subscriptions)
 
 

@@ -65,14 +65,12 @@ def _new_questions(targets: Sequence[load.Target]) -> list[float]:
 
 def users(bench: Bench, sizes: Sequence[int]) -> list[Row]:
     """`/me` and login with that many accounts in auth's store."""
-    body = json.dumps({"email": bench.marketer.email, "password": bench.marketer.password})
-    login = load.Target(bench.platform.url + "/api/auth/login", {}, body)
     me_times, login_times, there = [], [], 0
     for size in sizes:
         asyncio.run(_add_users(bench.platform, size - there))
         there = size
         me, signed_in = load.rounds(
-            [bench.get(bench.marketer, "/api/auth/me"), login], connections=1, folder=bench.folder
+            [bench.get(bench.marketer, "/api/auth/me"), bench.login], connections=1, folder=bench.folder
         )
         me_times.append(me.p50)
         login_times.append(signed_in.p50)
