@@ -24,6 +24,7 @@ from support.people import LIVES_LONG, address
 
 KNOWN = golden.known()
 RELEASED = paths.repository() / files.FOLDER / files.RELEASED / "state"
+pytestmark = pytest.mark.timeout(400)  # the first test starts the set's servers and the platform
 STORING = ("auth", "analytics", "email")
 DAY = 86_400.0  # seconds
 
@@ -38,12 +39,15 @@ class Upgraded:
         self._mails = {name: len(platform.inbox.mails(address(name))) for name in names}
 
     def start(self) -> None:
-        for service in self.platform.services.values():
-            service.sidecar.start()
+        sidecars = [service.sidecar for service in self.platform.services.values()]
+        for sidecar in sidecars:
+            sidecar.launch()
+        for sidecar in sidecars:
+            sidecar.wait(120)
         asyncio.run(self._fill())
         for service in self.platform.services.values():
             service.launch()
-        self.platform.wait(90)
+        self.platform.wait(120)
 
     async def _fill(self) -> None:
         until = time.time() + DAY
