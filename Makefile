@@ -40,6 +40,10 @@ up: install ## Run the platform until Ctrl-C (SET=local or SET=mongo-kafka, PROF
 app: install ## A sidecar for an app of yours beside `make up` (APP=name PORT=7010 TOPICS="auth-events")
 	@exec $(RUN) app "$(APP)" $(if $(PORT),--port $(PORT)) $(foreach topic,$(TOPICS),--topic $(topic))
 
+.PHONY: monitor
+monitor: install ## Run Prometheus beside `make up`, on the rules of deploy/monitoring
+	@exec $(RUN) monitor
+
 .PHONY: demo
 demo: install data ## The tour against a running platform: sign up, verify, import, numbers
 	@$(BIN)/python -m omnify_local.demo

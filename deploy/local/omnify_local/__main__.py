@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 
-from omnify_local import data, guests, locks, paths, runfile, secrets, system_packages, tools
+from omnify_local import data, guests, locks, monitoring, paths, runfile, secrets, system_packages, tools
 from omnify_local.errors import LocalError
 from omnify_local.servers.collector import collector
 from omnify_local.up import up
@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     app.add_argument("--topic", action="append", default=[], dest="topics", help="topic it reads (repeatable)")
     commands.add_parser("secrets", help="make what is missing under .omnify/")
     commands.add_parser("tools", help="find or build Dapr, and toxiproxy and the collector of the tests")
+    commands.add_parser("monitor", help="run Prometheus beside a running platform")
     commands.add_parser("data", help="fetch the order files of the tour")
     commands.add_parser("system", help="install the system packages that tests use")
     lock = commands.add_parser("lock", help="renew the requirement locks")
@@ -45,6 +46,7 @@ def main() -> int:
         "app": lambda: guests.run(arguments.app_id, arguments.port, arguments.topics),
         "secrets": lambda: secrets.ensure(paths.repository()),
         "tools": lambda: print(tools.dapr().daprd, tools.toxiproxy(), collector(), sep="\n"),
+        "monitor": monitoring.run,
         "data": lambda: print(data.fetch(paths.repository())),
         "system": system_packages.ensure,
         "lock": lambda: locks.renew(paths.repository(), upgrade=arguments.upgrade),

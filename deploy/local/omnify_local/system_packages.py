@@ -1,15 +1,19 @@
 """System packages that tests use: installed where that is allowed (Debian, root), named exactly where it is not."""
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from omnify_local.errors import LocalError
 
 # Program to look for, and the Debian package that brings it.
 _KAFKA = {"java": "openjdk-17-jdk-headless", "mvn": "maven"}
-_TESTS = {**_KAFKA, "chromium": "chromium"}
+_MONITORING = {"prometheus": "prometheus", "promtool": "prometheus"}
+_TESTS = {**_KAFKA, **_MONITORING, "chromium": "chromium"}
+_POLICY = Path("/usr/sbin/policy-rc.d")
 _BENCHMARKS = {**_KAFKA, "wrk": "wrk"}
 
 
@@ -23,9 +27,14 @@ def ensure_for_benchmarks() -> None:
     _ensure(_BENCHMARKS)
 
 
+def ensure_for_monitoring() -> None:
+    """What `make monitor` needs."""
+    _ensure(_MONITORING)
+
+
 def _ensure(needed: Mapping[str, str]) -> None:
     """Install what is missing; where we may not, print the command. LocalError when CI=true: nothing may be skipped."""
-    missing = [package for program, package in needed.items() if shutil.which(program) is None]
+    missing = sorted({package for program, package in needed.items() if shutil.which(program) is None})
     if not missing:
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
@@ -41,7 +50,22 @@ def _ensure(needed: Mapping[str, str]) -> None:
 def _install(packages: Sequence[str]) -> None:
     print(f"installing {', '.join(packages)} (apt-get)", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-        answer = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            raise LocalError(f"apt-get {' '.join(command)} failed: {answer.stderr.strip()[-300:]}")
+    with _no_service_started():
+        for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+            answer = subprocess.run(["apt-get", *command], env=environment, capture_output=True, text=True, check=False)
+            if answer.returncode:
+                raise LocalError(f"apt-get {' '.join(command)} failed: {answer.stderr.strip()[-300:]}")
+
+
+@contextlib.contextmanager
+def _no_service_started() -> Iterator[None]:
+    """Debian starts a daemon as soon as it is installed unless this file says no (invoke-rc.d(8))."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink(missing_ok=True)
