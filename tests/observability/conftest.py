@@ -1,5 +1,4 @@
-"""A platform that exports to a real OpenTelemetry Collector, on servers of its own: on Kafka, topics and groups are
-shared by all platforms of one broker, so this one cannot stand beside the session's."""
+"""A platform that exports to a real OpenTelemetry Collector, beside the session's platform and on the same servers."""
 
 import json
 import os
@@ -66,17 +65,18 @@ class Observed:
 
 
 @pytest.fixture(scope="session")
-def observed(tmp_path_factory: pytest.TempPathFactory, set_name: str) -> Iterator[Observed]:
+def observed(backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str) -> Iterator[Observed]:
     folder = tmp_path_factory.mktemp("observed")
-    own, collector = Backing(folder / "servers"), Collector(folder / "collector", free_port())
-    home = make_home(own, folder / "home", set_name)
+    collector = Collector(folder / "collector", free_port())
+    home = make_home(backing, folder / "home", set_name)
     token = secrets.read(home.path, secrets.TOKENS)["metrics-token"]
     exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_METRIC_EXPORT_INTERVAL": "1000"}
     exporting |= {"OTEL_BSP_SCHEDULE_DELAY": "200", **monitoring.exporting(exporting)}
-    platform = Platform(home, own.mailbox, {"OMNIFY_METRICS_TOKEN": token})
+    platform = Platform(home, backing.mailbox, {"OMNIFY_METRICS_TOKEN": token, **exporting})
     running = Observed(platform, collector, token)
     try:
         collector.start()
+        # Sidecars take it from here; services take it from the platform, so that it is there after a restart too.
         with pytest.MonkeyPatch.context() as patch:
             for name, value in exporting.items():
                 patch.setitem(os.environ, name, value)
@@ -86,7 +86,6 @@ def observed(tmp_path_factory: pytest.TempPathFactory, set_name: str) -> Iterato
         platform.stop()
         running.close()
         collector.stop()
-        own.stop()
 
 
 def new_trace() -> tuple[str, str]:
