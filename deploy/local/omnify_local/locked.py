@@ -14,8 +14,11 @@ from omnify_local.sentry import Sentry
 class LockedPlatform(Platform):
     """Every sidecar with an identity of its own, and every app with tokens of its own that no file holds."""
 
-    def __init__(self, root: Path, components: Path, apps: Sequence[App], sentry: Sentry) -> None:
-        super().__init__(root, root / "dapr.yaml", apps, {})
+    def __init__(
+        self, root: Path, components: Path, apps: Sequence[App], sentry: Sentry, environment: dict[str, str]
+    ) -> None:
+        """`environment` is added to every service's and every sidecar's."""
+        super().__init__(root, root / "dapr.yaml", apps, environment)
         self._components, self._sentry = components, sentry
         self._own: dict[str, Process] = {}
 
@@ -41,7 +44,7 @@ class LockedPlatform(Platform):
     def _run(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
         log = self.root / LOGS / f"{name.replace(' ', '_')}.log"
         log.unlink(missing_ok=True)
-        self._own[name] = Process(name, command, log=log, cwd=self.root, env=environment)
+        self._own[name] = Process(name, command, log=log, cwd=self.root, env=self._environment | environment)
 
     def check(self) -> None:
         """Raise LocalError when anything has ended."""

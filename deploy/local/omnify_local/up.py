@@ -74,7 +74,7 @@ def _locked(root: Path, set_name: str, plan: backends.Plan, apps: Sequence[runfi
     # Neither placement nor scheduler: no service uses actors, workflows or jobs yet, and both listen everywhere.
     sentry = Sentry(root / ".omnify" / "servers" / "sentry")
     plan.add(sentry, sentry=sentry.port, sentry_health=sentry.health_port)
-    return LockedPlatform(root, root / "components" / set_name, apps, sentry)
+    return LockedPlatform(root, root / "components" / set_name, apps, sentry, _observed(root))
 
 
 def _start(plan: backends.Plan, platform: Platform) -> None:
@@ -93,9 +93,14 @@ def _environment(root: Path) -> dict[str, str]:
     return {
         "DAPR_API_TOKEN": tokens["dapr-api-token"],
         "APP_API_TOKEN": tokens["app-api-token"],
-        "OMNIFY_METRICS_TOKEN": tokens["metrics-token"],
-        **monitoring.exporting(os.environ),
+        **_observed(root),
     }
+
+
+def _observed(root: Path) -> dict[str, str]:
+    """What lets Prometheus in, and what sends traces out."""
+    token = secrets.read(root, secrets.TOKENS)["metrics-token"]
+    return {"OMNIFY_METRICS_TOKEN": token, **monitoring.exporting(os.environ)}
 
 
 def _check_ports(root: Path, plan: backends.Plan, apps: Sequence[runfile.App]) -> None:
