@@ -43,7 +43,7 @@ def callers(platform: Platform, commands: Commands, tmp_path_factory: pytest.Tem
             sidecar.launch()
             caller.listen()
         for caller in made.values():
-            caller.sidecar.wait_for_app(60)
+            caller.sidecar.wait_for_app(120)
         yield made
     finally:
         for caller in made.values():
@@ -139,7 +139,9 @@ def test_nothing_is_lost_while_the_programs_are_away(
 
 def registered(marketer: Marketer, platform: Platform) -> str:
     """The id of a new user."""
-    marketer.join(platform.inbox)
+    marketer.register()
+    marketer.verify(token_in(platform.inbox.wait_for(marketer.email, timeout=60)[-1]))
+    marketer.log_in()
     return str(marketer.tokens["user"]["user_id"])
 
 

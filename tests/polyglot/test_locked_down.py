@@ -41,7 +41,7 @@ def auth(new_home: NewHome, new_sidecar: NewSidecar, sentry: Sentry, tmp_path: P
     service.launch()
     try:
         service.wait(timeout=120)
-        sidecar.wait_for_app(60)
+        sidecar.wait_for_app(120)
         yield service
     finally:
         service.kill()
@@ -54,7 +54,9 @@ def ask(caller: Sidecar, path: str) -> httpx.Response:
 
 def test_the_named_app_gets_in_where_its_policy_says(auth: Service, new_sidecar: NewSidecar, sentry: Sentry) -> None:
     home = auth.sidecar.home
-    shop, stranger = (new_sidecar(home, name, identity=sentry.identity(name)) for name in ("shop", "stranger"))
+    shop, stranger = (
+        new_sidecar(home, name, identity=sentry.identity(name), start=False).start(120) for name in ("shop", "stranger")
+    )
     assert ask(shop, "/.well-known/jwks.json").json()["keys"]
     problem = ask(shop, "/api/auth/me")
     assert (problem.status_code, problem.headers["content-type"]) == (401, "application/problem+json")

@@ -35,7 +35,7 @@ def caller(
     sidecar.launch()
     made.listen()
     try:
-        sidecar.wait_for_app(60)
+        sidecar.wait_for_app(120)
         yield made
     finally:
         made.kill()
@@ -43,7 +43,7 @@ def caller(
 
 @pytest.fixture
 def author(caller: Caller, new_sidecar: NewSidecar) -> Sidecar:
-    return new_sidecar(caller.sidecar.home, "author")
+    return new_sidecar(caller.sidecar.home, "author", start=False).start(120)
 
 
 def event(number: str, sequence: int, **changes: Any) -> Event:
@@ -75,7 +75,7 @@ def test_duplicates_order_and_dead_letters(caller: Caller, author: Sidecar) -> N
     eventually(lambda: len(caller.received) >= 4, f"{caller.received}")
     caller.kill()
     caller.listen()
-    caller.sidecar.wait_for_app(60)
+    caller.sidecar.wait_for_app(120)
     publish(author, older, newer, event("after", 13))
     eventually(lambda: "after" in ids(caller), f"{caller.received}")
 
@@ -111,6 +111,6 @@ def test_a_line_that_a_crash_cut_off_is_forgotten(caller: Caller, author: Sideca
     with caller.record.open("a") as file:
         file.write('{"event":"omnify.auth.session.rev')
     caller.listen()
-    caller.sidecar.wait_for_app(60)
+    caller.sidecar.wait_for_app(120)
     publish(author, event("second", 2))
     eventually(lambda: ids(caller) == ["first", "second"], f"{caller.received}")

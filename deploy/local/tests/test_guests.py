@@ -59,7 +59,7 @@ def test_its_environment_is_for_its_owner_only_and_its_sidecar_starts(root: Path
     log = root / "daprd.log"
     process = Process("daprd", daprd.command(), log=log, cwd=root, env=daprd.environment(guests.tokens(root)))
     try:
-        process.wait_until(lambda: guests.answers(daprd), timeout=60)
+        process.wait_until(lambda: guests.answers(daprd), timeout=120)
     finally:
         process.kill()
 
