@@ -82,7 +82,7 @@ def platform(
     """The four services on a set, started once per session; a test that breaks a part has to mend it."""
     home = make_home(backing, tmp_path_factory.mktemp("platform") / "home", set_name)
     pytestconfig.stash[_homes] = [home]
-    running = Platform(home, backing.mailbox).start()
+    running = Platform(home, backing.mailbox).start(timeout=100)
     try:
         yield running
     finally:
