@@ -5,7 +5,10 @@ from omnify_local.servers.collector import Collector
 from omnify_local.servers.kafka import Kafka
 from omnify_local.servers.mailbox import Mailbox
 from omnify_local.servers.mongo import Mongo
+from omnify_local.servers.nats import Nats
+from omnify_local.servers.postgres import Postgres
 from omnify_local.servers.prometheus import Prometheus
+from omnify_local.servers.rabbitmq import RabbitMQ
 from omnify_local.servers.redis import Redis
 
-__all__ = ["Collector", "Kafka", "Mailbox", "Mongo", "Prometheus", "Redis", "Server"]
+__all__ = ["Collector", "Kafka", "Mailbox", "Mongo", "Nats", "Postgres", "Prometheus", "RabbitMQ", "Redis", "Server"]
