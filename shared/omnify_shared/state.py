@@ -20,6 +20,8 @@ from omnify_shared.dapr.sidecar import Sidecar, translate
 from omnify_shared.forms import Forms
 
 STORE = "statestore"
+# The text, of code INTERNAL, that state.postgresql v2 gives instead of a conflict when a create finds its key taken.
+_TAKEN_ON_POSTGRESQL = "no item was updated"
 BULK_KEYS = 100  # keys per bulk read
 _FIRST_WRITE = StateOptions(consistency=Consistency.strong, concurrency=Concurrency.first_write)
 _LAST_WRITE = StateOptions(consistency=Consistency.strong, concurrency=Concurrency.last_write).get_proto()
@@ -94,6 +96,8 @@ class StateStore:
         except DaprGrpcError as error:
             if error.code() == StatusCode.ABORTED and (create or etag):
                 raise (AlreadyExists if create else Stale)(key) from error
+            if create and _TAKEN_ON_POSTGRESQL in error.details():
+                raise AlreadyExists(key) from error
             raise translate(error) from error
 
     async def put_many(self, items: Sequence[tuple[str, bytes]], *, ttl: timedelta | None = None) -> None:

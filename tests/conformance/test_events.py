@@ -70,7 +70,7 @@ async def test_every_event_of_many_aggregates_is_handled_once(probe: Platform, c
     for name in names:
         await consumer.notes.wait_for(name)
     await asyncio.sleep(0.5)
-    assert [len(consumer.notes.of(name)) for name in names] == [1] * 200
+    assert {name: count for name in names if (count := len(consumer.notes.of(name))) != 1} == {}
 
 
 async def test_a_crash_between_commit_and_publication_loses_nothing(
@@ -229,7 +229,7 @@ async def test_a_consumer_that_restarts_with_an_event_in_hand_is_heard_again(
                     await asyncio.to_thread(sidecar.wait_for_app)
                 name = new_id()
                 await create(probe, name)
-                await notes.wait_for(name, seconds=30)
+                await notes.wait_for(name, seconds=60)
                 await asyncio.sleep(1.5)  # a probe sees the app up
             await create(probe, new_id())
             await asyncio.sleep(2.8)

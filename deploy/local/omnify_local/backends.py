@@ -1,13 +1,17 @@
 """Which servers a component set needs on this machine, where they listen, and which of them are somebody else's."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from omnify_local import control_plane, runfile, secrets
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK, answers, is_free
-from omnify_local.servers import Kafka, Mailbox, Mongo, Redis, Server
+from omnify_local.servers import Kafka, Mailbox, Mongo, Nats, Postgres, RabbitMQ, Redis, Server
 from omnify_local.servers.mongo import mongo_answers
+from omnify_local.servers.nats import nats_answers
+from omnify_local.servers.rabbitmq import rabbitmq_answers
 from omnify_local.servers.redis import redis_answers
 
 MAILBOX_SMTP, MAILBOX_WEB = 1025, 1080
@@ -36,12 +40,13 @@ def plan(root: Path, set_name: str, *, mailbox: bool) -> Plan:
     """What to start for a set, from its component types and the addresses in infrastructure.json."""
     types, addresses = runfile.component_types(root, set_name), secrets.read(root, secrets.INFRASTRUCTURE)
     folder, result = root / ".omnify" / "servers", Plan()
-    if "pubsub.redis" in types:
-        _plan_redis(result, folder, addresses["redis-host"])
-    if "pubsub.kafka" in types:
-        _plan_kafka(result, folder, addresses["kafka-brokers"])
-    if "state.mongodb" in types:
-        _plan_mongo(result, folder, addresses["mongodb-url"])
+    for kind in sorted(types & _SERVERS.keys()):
+        entry, name, running, add = _SERVERS[kind]
+        place = _place(addresses[entry], entry)
+        if place.port is None or running(place.port):
+            result.foreign.append(f"{name} at {place.shown}")
+        else:
+            add(result, folder, place.port, place.password)
     if mailbox:
         result.add(Mailbox(folder / "mailbox", MAILBOX_SMTP, MAILBOX_WEB), SMTP=MAILBOX_SMTP, mailbox=MAILBOX_WEB)
     return result
@@ -59,38 +64,59 @@ def plan_control_plane(result: Plan, root: Path, *, installed: bool) -> None:
         result.ports |= {f"{server.name} {number}": port for number, port in enumerate(server.ports, 1)}
 
 
-def _local_port(address: str, name: str) -> int | None:
-    """Port of a loopback address, None for one elsewhere."""
-    host, _, port = address.rpartition(":")
+@dataclass(frozen=True)
+class _Place:
+    """Where a server is: `port` on loopback or None, `shown` without the password."""
+
+    shown: str
+    port: int | None
+    password: str
+
+
+def _place(address: str, entry: str) -> _Place:
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    shown = parts.netloc.rpartition("@")[2]
+    host, _, port = shown.rpartition(":")
     if host not in _LOCAL_NAMES:
-        return None
-    try:
-        return int(port)
-    except ValueError:
-        raise LocalError(f"{name} in .omnify/secrets/infrastructure.json is not host:port: {address!r}") from None
+        return _Place(shown, None, "")
+    if not port.isdecimal():
+        raise LocalError(f"{entry} in .omnify/secrets/infrastructure.json is not host:port: {shown!r}")
+    return _Place(shown, int(port), unquote(parts.password or ""))
 
 
-def _plan_redis(result: Plan, folder: Path, address: str) -> None:
-    port = _local_port(address, "redis-host")
-    if port is None or redis_answers(port):
-        result.foreign.append(f"Redis at {address}")
-    else:
-        result.add(Redis(folder / "redis", port), Redis=port)
+def _add_redis(plan: Plan, folder: Path, port: int, _: str) -> None:
+    plan.add(Redis(folder / "redis", port), Redis=port)
 
 
-def _plan_kafka(result: Plan, folder: Path, address: str) -> None:
-    port = _local_port(address, "kafka-brokers")
-    if port is None or answers(port):
-        result.foreign.append(f"Kafka at {address}")
-    else:
-        result.add(Kafka(folder / "kafka", port, port + 1), Kafka=port, Kafka_controller=port + 1)
+def _add_kafka(plan: Plan, folder: Path, port: int, _: str) -> None:
+    plan.add(Kafka(folder / "kafka", port, port + 1), Kafka=port, Kafka_controller=port + 1)
 
 
-def _plan_mongo(result: Plan, folder: Path, url: str) -> None:
-    # Only the address: a connection string may hold a password.
-    address = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    port = _local_port(address, "mongodb-url")
-    if port is None or mongo_answers(port):
-        result.foreign.append(f"MongoDB at {address}")
-    else:
-        result.add(Mongo(folder / "mongo", port), MongoDB=port)
+def _add_mongo(plan: Plan, folder: Path, port: int, _: str) -> None:
+    plan.add(Mongo(folder / "mongo", port), MongoDB=port)
+
+
+def _add_postgres(plan: Plan, folder: Path, port: int, password: str) -> None:
+    plan.add(Postgres(folder / "postgres", port, password), PostgreSQL=port)
+
+
+def _add_rabbitmq(plan: Plan, folder: Path, port: int, password: str) -> None:
+    distribution, mapper = port + 1, port + 2
+    server = RabbitMQ(folder / "rabbitmq", port, (distribution, mapper), password)
+    plan.add(server, RabbitMQ=port, RabbitMQ_distribution=distribution, RabbitMQ_port_mapper=mapper)
+
+
+def _add_nats(plan: Plan, folder: Path, port: int, password: str) -> None:
+    plan.add(Nats(folder / "nats", port, password), NATS=port)
+
+
+_Add = Callable[[Plan, Path, int, str], None]
+# Per component type: its entry of infrastructure.json, its name, whether one answers on a port, and how to start ours.
+_SERVERS: Mapping[str, tuple[str, str, Callable[[int], bool], _Add]] = {
+    "pubsub.redis": ("redis-host", "Redis", redis_answers, _add_redis),
+    "pubsub.kafka": ("kafka-brokers", "Kafka", answers, _add_kafka),
+    "pubsub.rabbitmq": ("rabbitmq-url", "RabbitMQ", rabbitmq_answers, _add_rabbitmq),
+    "pubsub.jetstream": ("nats-url", "NATS", nats_answers, _add_nats),
+    "state.mongodb": ("mongodb-url", "MongoDB", mongo_answers, _add_mongo),
+    "state.postgresql": ("postgres-url", "PostgreSQL", answers, _add_postgres),
+}

@@ -10,6 +10,7 @@ from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK
 
 DEFAULT_SET = "local"
+MAIN_SETS = (DEFAULT_SET, "mongo-kafka")  # what every test runs on; the other sets run the tests of guarantees
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ def apps(root: Path) -> list[App]:
 
 
 def sets(root: Path) -> list[str]:
-    """Names of the component sets."""
-    return sorted(folder.parent.name for folder in (root / "components").glob("*/configuration.yaml"))
+    """Names of the component sets: the embedded one, the reference, then the others by name."""
+    names = sorted(folder.parent.name for folder in (root / "components").glob("*/configuration.yaml"))
+    return sorted(names, key=lambda name: MAIN_SETS.index(name) if name in MAIN_SETS else len(MAIN_SETS))
 
 
 def for_set(root: Path, set_name: str) -> Path:

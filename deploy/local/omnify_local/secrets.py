@@ -1,7 +1,8 @@
 """Secrets of one machine, made on the first run and kept: `.omnify/secrets/<app-id>.json`, `infrastructure.json`.
 
 Application secrets are 32 random bytes, base64url. Infrastructure entries say where the servers are: edit them to bring
-your own. SENDGRID_API_KEY and MONGODB_URL are taken from the environment when the files are made.
+your own, or name yours in the environment (MONGODB_URL, KAFKA_BROKERS, REDIS_HOST and REDIS_PASSWORD, POSTGRES_URL,
+RABBITMQ_URL, NATS_URL). SENDGRID_API_KEY is taken from the environment when its file is made.
 """
 
 import base64
@@ -36,14 +37,36 @@ _GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
 }
 
 
-def default_infrastructure(redis: int = 6379, kafka: int = 9092, mongo: int = 27017) -> dict[str, str]:
-    """Addresses of the servers that the runner starts on loopback."""
-    mongodb = f"mongodb://{LOOPBACK}:{mongo}/?replicaSet=secantus&directConnection=true"
+_BROUGHT = {
+    "redis-host": "REDIS_HOST",
+    "redis-password": "REDIS_PASSWORD",
+    "kafka-brokers": "KAFKA_BROKERS",
+    "mongodb-url": "MONGODB_URL",
+    "postgres-url": "POSTGRES_URL",
+    "rabbitmq-url": "RABBITMQ_URL",
+    "nats-url": "NATS_URL",
+}
+
+
+def brought() -> dict[str, str]:
+    """Infrastructure entries that the environment sets: servers of the user's own."""
+    return {entry: os.environ[name] for entry, name in _BROUGHT.items() if os.environ.get(name)}
+
+
+def default_infrastructure() -> dict[str, str]:
+    """Addresses of the servers that the runner starts on loopback, with new passwords for those that take one.
+
+    The ports of PostgreSQL, RabbitMQ and NATS are not the usual ones, where a system's package starts its own.
+    """
+    mongodb = f"mongodb://{LOOPBACK}:27017/?replicaSet=secantus&directConnection=true"
     return {
-        "redis-host": f"{LOOPBACK}:{redis}",
+        "redis-host": f"{LOOPBACK}:6379",
         "redis-password": "",
-        "kafka-brokers": f"{LOOPBACK}:{kafka}",
-        "mongodb-url": os.environ.get("MONGODB_URL") or mongodb,
+        "kafka-brokers": f"{LOOPBACK}:9092",
+        "mongodb-url": mongodb,
+        "postgres-url": f"postgres://omnify:{random_secret()}@{LOOPBACK}:15432/postgres?sslmode=disable",
+        "rabbitmq-url": f"amqp://omnify:{random_secret()}@{LOOPBACK}:15673/%2F",
+        "nats-url": f"nats://omnify:{random_secret()}@{LOOPBACK}:14222",
     }
 
 
@@ -68,13 +91,18 @@ def write(home: Path, name: str, values: Mapping[str, str]) -> None:
 
 
 def ensure(home: Path, infrastructure: Mapping[str, str] | None = None) -> None:
-    """Make what is missing under `home`; whatever is there stays as it is."""
+    """Make what is missing under `home`; what is there stays, but for servers that the environment brings.
+
+    `infrastructure` overrides entries of the default addresses and of the environment.
+    """
     wanted: dict[str, Mapping[str, Callable[[], str]]] = dict(_GENERATED)
-    servers = infrastructure or default_infrastructure()
+    given = {**brought(), **(infrastructure or {})}
+    servers = {**default_infrastructure(), **given}
     wanted[INFRASTRUCTURE] = {name: functools.partial(str, value) for name, value in servers.items()}
     for name, entries in wanted.items():
         present = read(home, name)
         missing = {key: make() for key, make in entries.items() if key not in present}
-        if missing or not (home / FOLDER / f"{name}.json").exists():
-            write(home, name, {**present, **missing})
+        changed = given.items() - present.items() if name == INFRASTRUCTURE else set()
+        if missing or changed or not (home / FOLDER / f"{name}.json").exists():
+            write(home, name, {**present, **missing, **dict(changed)})
     (home / ".omnify" / "data").mkdir(exist_ok=True)

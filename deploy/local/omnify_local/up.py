@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from omnify_local import backends, monitoring, paths, runfile, secrets, tools
+from omnify_local import backends, monitoring, paths, runfile, secrets, tools, topology
 from omnify_local.errors import LocalError
 from omnify_local.locked import LockedPlatform
 from omnify_local.platform import LOGS, Platform
@@ -50,7 +50,7 @@ def _run(root: Path, set_name: str, profile: str) -> None:
     _check_ports(root, plan, apps)
     _pid_path(root).write_text(str(os.getpid()))
     try:
-        _start(plan, platform)
+        _start(plan, platform, set_name)
         report = _report(root, set_name, profile, plan, platform)
         _write_report(root, report)
         print(_table(report, plan, time.monotonic() - started), flush=True)
@@ -77,12 +77,13 @@ def _locked(root: Path, set_name: str, plan: backends.Plan, apps: Sequence[runfi
     return LockedPlatform(root, root / "components" / set_name, apps, sentry, _observed(root))
 
 
-def _start(plan: backends.Plan, platform: Platform) -> None:
+def _start(plan: backends.Plan, platform: Platform, set_name: str) -> None:
     print(f"starting {', '.join(server.name for server in plan.own)}", flush=True)
     for server in plan.own:
         server.launch()
     for server in plan.own:
         server.wait()
+    topology.declare(platform.root / "components" / set_name, secrets.read(platform.root, secrets.INFRASTRUCTURE))
     print(f"starting {', '.join(app.app_id for app in platform.apps)} and their sidecars", flush=True)
     platform.start()
     platform.wait_until_ready(_READY_TIMEOUT)

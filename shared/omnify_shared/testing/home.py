@@ -20,12 +20,12 @@ class Home:
     def __init__(
         self, path: Path, set_name: str, infrastructure: Mapping[str, str], extra: Iterable[ExtraApp] = ()
     ) -> None:
-        """Make the folder. `infrastructure` overrides single entries of the default addresses (`redis-host`, …)."""
+        """Make the folder. `infrastructure` overrides entries of the default or brought addresses."""
         self.path, self.set_name = path, set_name
         self.components = path / "components"
         self.namespace = "default"
         shutil.copytree(paths.repository() / "components" / set_name, self.components)
-        secrets.ensure(path, {**secrets.default_infrastructure(), **infrastructure})
+        secrets.ensure(path, infrastructure)
         tokens = secrets.read(path, TOKENS)
         self.dapr_api_token, self.app_api_token = tokens["dapr-api-token"], tokens["app-api-token"]
         self.find_peers(None)
@@ -36,6 +36,11 @@ class Home:
     def configuration(self) -> Path:
         """The set's Configuration, which daprd takes by path."""
         return self.components / "configuration.yaml"
+
+    @property
+    def infrastructure(self) -> dict[str, str]:
+        """Addresses of the servers behind the set, passwords included."""
+        return secrets.read(self.path, secrets.INFRASTRUCTURE)
 
     @property
     def logs(self) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from omnify_local import paths
+from omnify_local import paths, runfile
 from omnify_local.errors import LocalError
 from omnify_local.processes import tail
 from omnify_shared.testing.backing import Backing
@@ -20,7 +20,7 @@ from omnify_shared.testing.home import ExtraApp, Home
 from omnify_shared.testing.platform import Platform
 from omnify_shared.testing.sidecar import Sidecar
 
-SETS = ("local", "mongo-kafka")
+SETS = runfile.sets(paths.repository())
 NewSidecar = Callable[..., Sidecar]
 
 _failed = pytest.StashKey[bool]()

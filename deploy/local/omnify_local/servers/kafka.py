@@ -42,6 +42,11 @@ class Kafka(Server):
         self._java = ""
         self._jars = Path()
 
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"{LOOPBACK}:{self.port}"
+
     def prepare(self) -> None:
         """See Server: jars into the user's cache, and the storage formatted once."""
         self._java = _java()

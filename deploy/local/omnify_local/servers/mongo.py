@@ -34,6 +34,11 @@ class Mongo(Server):
     name = "MongoDB"
     start_timeout = 30
 
+    @property
+    def url(self) -> str:
+        """Connection string."""
+        return f"mongodb://{LOOPBACK}:{self.port}/?replicaSet=secantus&directConnection=true"
+
     def command(self) -> list[str]:
         """See Server."""
         python = locked_wheels.environment("secantusdb") / "bin" / "python"

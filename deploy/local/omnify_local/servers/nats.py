@@ -57,8 +57,8 @@ class Nats(Server):
         return nats_answers(self.port)
 
     def _configuration(self) -> dict[str, object]:
-        # `always`: what is acknowledged is on the disk; the default syncs every two minutes.
-        store = {"store_dir": str(self.folder / "data"), "max_file_store": "1GB", "sync_interval": "always"}
+        # As Redis is set here: to the disk every second. The default is every two minutes.
+        store = {"store_dir": str(self.folder / "data"), "max_file_store": 1 << 30, "sync_interval": "1s"}
         users = [_user(number) for number in range(self._accounts)]
         return {
             "listen": f"{LOOPBACK}:{self.port}",

@@ -35,6 +35,11 @@ class Redis(Server):
     name = "Redis"
     start_timeout = 10
 
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"{LOOPBACK}:{self.port}"
+
     def command(self) -> list[str]:
         """See Server."""
         options = {
