@@ -1,3 +1,3 @@
 """Registers the fixtures that every test folder may use."""
 
-pytest_plugins = ["omnify_shared.testing.plugin"]
+pytest_plugins = ["omnify_shared.testing.plugin", "omnify_shared.testing.guarantees"]

@@ -27,6 +27,7 @@ def incremented(counter: Counter, _: Emit) -> Counter:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.guarantee("byte-equal values")
 async def test_values_come_back_byte_equal(probe: Platform, text: str) -> None:
     documents = Documents(probe.state, "counter", Counter)
     key = new_id()
@@ -35,6 +36,7 @@ async def test_values_come_back_byte_equal(probe: Platform, text: str) -> None:
 
 
 @pytest.mark.parametrize("document", [{"$concat": ["a", "b"]}, {"price": "$5.00"}, {"b": 1, "a": 2}])
+@pytest.mark.guarantee("byte-equal values")
 async def test_structures_that_look_like_expressions_stay_data(probe: Platform, document: dict[str, Any]) -> None:
     class Holder(BaseModel):
         held: dict[str, Any]
@@ -46,6 +48,7 @@ async def test_structures_that_look_like_expressions_stay_data(probe: Platform, 
     assert list(found.held.items()) == list(document.items())
 
 
+@pytest.mark.guarantee("one winner")
 async def test_of_many_creators_exactly_one_wins(probe: Platform) -> None:
     documents = Documents(probe.state, "counter", Counter)
     for _ in range(5):
@@ -59,6 +62,7 @@ async def test_of_many_creators_exactly_one_wins(probe: Platform) -> None:
         assert await documents.get(key) == winners[0].value
 
 
+@pytest.mark.guarantee("no lost update")
 async def test_no_update_is_lost(probe: Platform) -> None:
     documents, key = Documents(probe.state, "counter", Counter), new_id()
     await documents.create(key, value=Counter(name="n", count=0))
@@ -74,6 +78,7 @@ async def test_no_update_is_lost(probe: Platform) -> None:
     assert (stored.value.count, stored.version) == (done, done + 1)
 
 
+@pytest.mark.guarantee("no lost update")
 async def test_updating_nothing_is_missing_and_creates_nothing(probe: Platform) -> None:
     documents, key = Documents(probe.state, "counter", Counter), new_id()
     with pytest.raises(Missing):
@@ -81,6 +86,7 @@ async def test_updating_nothing_is_missing_and_creates_nothing(probe: Platform) 
     assert await documents.get(key) is None
 
 
+@pytest.mark.guarantee("no lost update")
 async def test_a_refusing_change_writes_nothing(probe: Platform) -> None:
     documents, key = Documents(probe.state, "counter", Counter), new_id()
     await documents.create(key, value=Counter(name="n", count=1))
@@ -95,6 +101,7 @@ async def test_a_refusing_change_writes_nothing(probe: Platform) -> None:
     assert stored.version == 1
 
 
+@pytest.mark.guarantee("one winner")
 async def test_an_old_etag_is_refused(probe: Platform) -> None:
     key = new_id()
     await probe.state.put(key, b'{"n":1}', create=True)
@@ -110,6 +117,7 @@ async def test_an_old_etag_is_refused(probe: Platform) -> None:
     assert found.data == b'{"n":2}'
 
 
+@pytest.mark.guarantee("byte-equal values")
 async def test_bulk_get_returns_what_exists(probe: Platform) -> None:
     documents = Documents(probe.state, "counter", Counter)
     keys = [(new_id(),) for _ in range(250)]
@@ -118,6 +126,7 @@ async def test_bulk_get_returns_what_exists(probe: Platform) -> None:
     assert {key: value.name for key, value in found.items()} == {key: key[0] for key in keys[::2]}
 
 
+@pytest.mark.guarantee("time to live")
 async def test_a_document_expires(probe: Platform) -> None:
     documents, key = Documents(probe.state, "counter", Counter), new_id()
     await documents.create(key, value=Counter(name="n", count=0), ttl=timedelta(seconds=2))
@@ -132,6 +141,7 @@ async def test_a_document_expires(probe: Platform) -> None:
     assert await documents.get(key) == Counter(name="second life", count=7)
 
 
+@pytest.mark.guarantee("claims")
 async def test_of_many_who_take_an_expired_name_exactly_one_wins(probe: Platform) -> None:
     claims, name = Claims(probe.state, "email"), new_id()
     assert await claims.claim(name, "first", ttl=timedelta(seconds=1))
@@ -141,6 +151,7 @@ async def test_of_many_who_take_an_expired_name_exactly_one_wins(probe: Platform
     assert sum(await asyncio.gather(*(claims.claim(name, f"user-{n}") for n in range(16)))) == 1
 
 
+@pytest.mark.guarantee("schema upgrade")
 async def test_an_older_schema_is_upgraded(probe: Platform) -> None:
     class Old(BaseModel):
         full: str
@@ -170,6 +181,7 @@ async def test_unusable_keys_are_refused_before_the_store(probe: Platform, parts
         await Documents(probe.state, "counter", Counter).get(*parts)
 
 
+@pytest.mark.guarantee("claims")
 async def test_a_name_has_one_owner(probe: Platform) -> None:
     claims, name = Claims(probe.state, "email"), new_id()
     won = await asyncio.gather(*(claims.claim(name, f"user-{n}") for n in range(32)))
@@ -182,6 +194,7 @@ async def test_a_name_has_one_owner(probe: Platform) -> None:
     assert await claims.claim(name, "next")
 
 
+@pytest.mark.guarantee("paged indexes")
 async def test_an_index_lists_every_entry_once_newest_first(probe: Platform) -> None:
     index, scope = Index(probe.state, "things", page_size=7), new_id()
     added = []
@@ -200,6 +213,7 @@ async def test_an_index_lists_every_entry_once_newest_first(probe: Platform) -> 
     assert listed == added[::-1]
 
 
+@pytest.mark.guarantee("paged indexes")
 async def test_an_index_keeps_entries_of_parallel_writers(probe: Platform) -> None:
     index, scope = Index(probe.state, "things", page_size=5), new_id()
     await asyncio.gather(*(index.add(scope, str(number)) for number in range(12)))

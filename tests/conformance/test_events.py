@@ -43,6 +43,7 @@ async def until_cleared(platform: Platform, name: str) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.guarantee("outbox")
 async def test_a_committed_event_is_handled_with_its_facts(probe: Platform, consumer: Consumer) -> None:
     name = new_id()
     await create(probe, name)
@@ -64,6 +65,8 @@ async def test_a_committed_event_is_handled_with_its_facts(probe: Platform, cons
     assert stored.version == 2, "clearing published events is not a change of the aggregate"
 
 
+@pytest.mark.guarantee("outbox")
+@pytest.mark.guarantee("handled once")
 async def test_every_event_of_many_aggregates_is_handled_once(probe: Platform, consumer: Consumer) -> None:
     names = [new_id() for _ in range(200)]
     await asyncio.gather(*(create(probe, name) for name in names))
@@ -73,6 +76,7 @@ async def test_every_event_of_many_aggregates_is_handled_once(probe: Platform, c
     assert {name: count for name in names if (count := len(consumer.notes.of(name))) != 1} == {}
 
 
+@pytest.mark.guarantee("outbox")
 async def test_a_crash_between_commit_and_publication_loses_nothing(
     probe: Platform, consumer: Consumer, probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +97,7 @@ async def test_a_crash_between_commit_and_publication_loses_nothing(
     assert len(consumer.notes.of(name)) == 1
 
 
+@pytest.mark.guarantee("handled once")
 async def test_a_crash_between_publication_and_clearing_handles_nothing_twice(
     probe: Platform, consumer: Consumer, probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +119,7 @@ async def test_a_crash_between_publication_and_clearing_handles_nothing_twice(
     assert len(consumer.notes.of(name)) == 1
 
 
+@pytest.mark.guarantee("outbox")
 async def test_a_stop_ends_with_a_write_whose_end_nobody_knows(
     probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +128,7 @@ async def test_a_stop_ends_with_a_write_whose_end_nobody_knows(
         await replica.outbox.reserve(f"thing/{new_id()}")
 
 
+@pytest.mark.guarantee("handled once")
 async def test_an_event_delivered_again_is_dropped(probe: Platform, consumer: Consumer) -> None:
     name = new_id()
     event = CloudEvent.of(ThingHappened(name=name), source="probe", subject=name, sequence=1).wire()
@@ -134,6 +141,7 @@ async def test_an_event_delivered_again_is_dropped(probe: Platform, consumer: Co
     assert len(consumer.notes.of(name)) == 1
 
 
+@pytest.mark.guarantee("retry")
 async def test_a_passing_failure_is_retried(probe: Platform, consumer: Consumer) -> None:
     name = new_id()
     consumer.notes.broken.add(name)
@@ -145,6 +153,8 @@ async def test_a_passing_failure_is_retried(probe: Platform, consumer: Consumer)
     await consumer.notes.wait_for(name)
 
 
+@pytest.mark.guarantee("dead letters")
+@pytest.mark.guarantee("replay")
 async def test_poison_is_kept_with_its_reason_and_replayed(probe: Platform, consumer: Consumer) -> None:
     name = new_id()
     consumer.notes.broken.add(name)
@@ -164,6 +174,7 @@ async def test_poison_is_kept_with_its_reason_and_replayed(probe: Platform, cons
     assert name not in (await consumer.call("GET", "/dead-letters")).text
 
 
+@pytest.mark.guarantee("dead letters")
 async def test_a_lasting_failure_ends_in_the_dead_letters(probe: Platform, consumer: Consumer) -> None:
     name = new_id()
     consumer.notes.broken.add(name)
@@ -173,6 +184,7 @@ async def test_a_lasting_failure_ends_in_the_dead_letters(probe: Platform, consu
     assert letter["attempts"] > 2
 
 
+@pytest.mark.guarantee("dead letters")
 async def test_data_of_the_wrong_shape_is_poison(probe: Platform, consumer: Consumer) -> None:
     name = new_id()
     event = CloudEvent.of(ThingHappened(name=name), source="probe", subject=name, sequence=1).wire()
@@ -191,6 +203,7 @@ async def letter_of(consumer: Consumer, name: str, seconds: float = 20) -> dict[
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.guarantee("time to live")
 async def test_clearing_keeps_the_time_to_live(probe: Platform) -> None:
     name = new_id()
     await things(probe).create(
@@ -202,6 +215,7 @@ async def test_clearing_keeps_the_time_to_live(probe: Platform) -> None:
     assert await things(probe).get(name) is None
 
 
+@pytest.mark.guarantee("only the sidecar")
 async def test_only_the_sidecar_may_deliver(consumer: Consumer) -> None:
     event = CloudEvent.of(ThingHappened(name="forged"), source="probe", subject="x", sequence=1).wire()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{consumer.sidecar.app_port}") as direct:
@@ -215,6 +229,7 @@ async def test_only_the_sidecar_may_deliver(consumer: Consumer) -> None:
     assert consumer.notes.of("forged") == []
 
 
+@pytest.mark.guarantee("consumer away")
 async def test_a_consumer_that_restarts_with_an_event_in_hand_is_heard_again(
     probe: Platform, probe_sidecar: Sidecar
 ) -> None:

@@ -9,14 +9,8 @@ import pytest
 from omnify_local.journey import Marketer, token_in
 from omnify_local.servers import Server
 from omnify_shared.testing import Platform
-from omnify_shared.testing.backing import Backing
 
 NewMarketer = Callable[..., Marketer]
-
-
-@pytest.fixture
-def broker(backing: Backing, set_name: str) -> Server:
-    return backing.redis if set_name == "local" else backing.kafka
 
 
 def test_registering_answers_while_the_broker_is_down_and_the_mail_follows(

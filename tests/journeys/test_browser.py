@@ -12,6 +12,7 @@ from omnify_local.journey import Marketer
 from omnify_shared.testing import Platform
 
 NewMarketer = Callable[..., Marketer]
+pytestmark = pytest.mark.guarantee("journeys")
 OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -11,6 +11,7 @@ from omnify_local.journey import CDNOW_SAMPLE, Marketer, token_in
 from omnify_shared.testing import Platform
 
 NewMarketer = Callable[..., Marketer]
+pytestmark = pytest.mark.guarantee("journeys")
 
 
 @pytest.fixture(scope="session")

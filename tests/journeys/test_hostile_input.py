@@ -20,6 +20,7 @@ COLUMNS = {"customer_id": "who", "ordered_at": "when", "amount": "paid"}
 OPTIONS = {"delimiter": ",", "has_header": True, "date_format": "%Y-%m-%d", "currency": "EUR", "columns": COLUMNS}
 
 NewMarketer = Callable[..., Marketer]
+pytestmark = pytest.mark.guarantee("journeys")
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,7 @@ def _eventually(holds: Callable[[], object], within: float) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.guarantee("dead letters")
 def test_an_event_that_keeps_failing_reaches_the_dead_letters_once(app: Service) -> None:
     _publish(app.sidecar, name="poison", do="retry")
     _publish(app.sidecar, name="fine", do="succeed")
@@ -64,6 +65,7 @@ def test_an_event_that_keeps_failing_reaches_the_dead_letters_once(app: Service)
     assert len(_times(app, "poison", probe.DEAD_LETTERS)) == 1
 
 
+@pytest.mark.guarantee("consumer crash")
 def test_a_killed_consumer_gets_its_event_again_within_15_seconds(app: Service) -> None:
     _publish(app.sidecar, name="interrupted", do="hang")
     _eventually(lambda: _times(app, "interrupted"), within=15)
@@ -76,6 +78,7 @@ def test_a_killed_consumer_gets_its_event_again_within_15_seconds(app: Service) 
     assert _times(app, "interrupted")[1] - died < 15
 
 
+@pytest.mark.guarantee("consumer away")
 @pytest.mark.parametrize("seconds", [0, 14])
 def test_an_app_that_was_away_loses_nothing(app: Service, seconds: int) -> None:
     """For the time of a restart, and for longer than any retries of a sidecar would last."""

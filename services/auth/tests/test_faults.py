@@ -3,13 +3,10 @@
 import asyncio
 from typing import Any
 
-from omnify_shared.testing.backing import Backing
+from omnify_local.servers import Server
 
 
-async def test_registering_answers_without_a_broker_and_the_mail_follows(
-    lab: Any, backing: Backing, set_name: str
-) -> None:
-    broker = backing.redis if set_name == "local" else backing.kafka
+async def test_registering_answers_without_a_broker_and_the_mail_follows(lab: Any, broker: Server) -> None:
     await lab.registered()
     await asyncio.to_thread(broker.stop)
     try:

@@ -97,6 +97,7 @@ class Backing:
     @property
     def kafka(self) -> Kafka:
         """The session's Kafka."""
+
         def make(folder: Path) -> Kafka:
             return Kafka(folder, free_port(), free_port(), Listener(free_port(), free_port()))
 

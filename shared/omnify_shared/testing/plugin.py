@@ -15,6 +15,7 @@ import pytest
 from omnify_local import paths, runfile
 from omnify_local.errors import LocalError
 from omnify_local.processes import tail
+from omnify_local.servers import Server
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.home import ExtraApp, Home
 from omnify_shared.testing.platform import Platform
@@ -36,9 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that needs a component set (`set_name`, `platform`) once per set."""
+    """Run a test that needs a set (`set_name`, `platform`) on the main sets, and one of a guarantee on every set."""
     if "set_name" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("sets") or list(SETS)
+        everywhere = metafunc.definition.get_closest_marker("guarantee")
+        chosen = metafunc.config.getoption("sets") or (SETS if everywhere else runfile.MAIN_SETS)
         metafunc.parametrize("set_name", chosen, indirect=True, scope="session")
 
 
@@ -73,6 +75,15 @@ def backing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backing]:
 def set_name(request: pytest.FixtureRequest) -> str:
     """Name of the component set that the test runs on."""
     return str(request.param)
+
+
+@pytest.fixture
+def broker(backing: Backing, set_name: str) -> Server:
+    """The set's broker, for a test that stops it and starts it again; skipped when it is not ours to stop."""
+    try:
+        return backing.broker(set_name)
+    except LocalError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
