@@ -25,27 +25,33 @@ _KEPT = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Topology:
-    """`type` is the pub/sub component's; `listeners` names each topic's consumers (app-ids)."""
+    """`type` is the pub/sub component's; `listeners` names each topic's groups of consumers, one per app-id."""
 
     type: str
     listeners: Mapping[str, tuple[str, ...]]
 
 
-def of(components: Path) -> Topology:
-    """Read from the scopes of the component `pubsub` in a set's folder."""
+def of(components: Path, namespace: str = "") -> Topology:
+    """Read from the scopes of the component `pubsub` in a set's folder.
+
+    A sidecar prefixes topics with its `namespace` when a field of the component names it; so are the groups, then.
+    """
     documents = yaml.safe_load_all((components / "pubsub.yaml").read_text())
     [component] = [item for item in documents if item and item["metadata"]["name"] == "pubsub"]
     fields = {item["name"]: item.get("value", "") for item in component["spec"]["metadata"]}
     scopes = [scope.partition("=") for scope in fields["subscriptionScopes"].split(";")]
     heard = {app: topics.split(",") for app, _, topics in scopes}
     topics = [topic for topic in fields["protectedTopics"].split(",") if topic]
-    listeners = {topic: tuple(sorted(app for app, own in heard.items() if topic in own)) for topic in topics}
+    prefix = namespace if any("{namespace}" in str(value) for value in fields.values()) else ""
+    listeners = {
+        prefix + topic: tuple(sorted(prefix + app for app, own in heard.items() if topic in own)) for topic in topics
+    }
     return Topology(component["spec"]["type"], listeners)
 
 
-def declare(components: Path, addresses: Mapping[str, str]) -> None:
+def declare(components: Path, addresses: Mapping[str, str], *, namespace: str = "") -> None:
     """Make what is missing on the broker that `addresses` (of infrastructure.json) name; LocalError when refused."""
-    topology = of(components)
+    topology = of(components, namespace)
     if topology.type == "pubsub.rabbitmq":
         _declare_queues(topology, addresses["rabbitmq-url"])
     if topology.type == "pubsub.jetstream":

@@ -87,7 +87,7 @@ def test_an_app_that_was_away_loses_nothing(app: Service, seconds: int) -> None:
     app.kill()
     time.sleep(seconds)
     app.start()
-    _eventually(lambda: len(_times(app, "interrupted")) >= 2, within=20)
+    _eventually(lambda: len(_times(app, "interrupted")) >= 2, within=30)
     assert not _times(app, "interrupted", probe.DEAD_LETTERS)
     _publish(app.sidecar, name="later", do="succeed")
     _eventually(lambda: _times(app, "later"), within=30)

@@ -29,7 +29,7 @@ def _program() -> str:
 
 
 class Nats(Server):
-    """One node. `accounts` are spaces that share nothing, each with a user and streams of its own; the first is omnify's."""
+    """One node. `accounts` are spaces that share nothing, each with a user and streams; the first is for `omnify`."""
 
     name = "NATS"
     start_timeout = 20

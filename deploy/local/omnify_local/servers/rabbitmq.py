@@ -66,13 +66,10 @@ class RabbitMQ(Server):
             "load_definitions": str(definitions),
             "log.console": "true",
             "log.console.level": "warning",
-            # A delivery that a sidecar has forgotten (docs/decisions/0014-swaps.md) comes back after 70 s, not 30 min.
-            "consumer_timeout": "70000",
             "disk_free_limit.absolute": "64MB",
         }
         text = "".join(f"{key} = {value}\n" for key, value in settings.items())
         (self.folder / "rabbitmq.conf").write_text(text)
-        (self.folder / "advanced.config").write_text("[{rabbit, [{channel_tick_interval, 5000}]}].\n")
 
     def command(self) -> list[str]:
         """See Server."""
@@ -91,7 +88,6 @@ class RabbitMQ(Server):
             "RABBITMQ_PID_FILE": f"{folder}/pid",
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
-            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{folder}/advanced.config",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
             "RABBITMQ_DIST_PORT": str(distribution),
             "ERL_EPMD_PORT": str(mapper),
