@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from omnify_local.errors import LocalError
+from omnify_local.servers import postgres, rabbitmq
 
 # Program to look for, and the Debian package that brings it.
 _KAFKA = {"java": "openjdk-17-jdk-headless", "mvn": "maven"}
 _MONITORING = {"prometheus": "prometheus", "promtool": "prometheus"}
-_TESTS = {**_KAFKA, **_MONITORING, "chromium": "chromium"}
+_SERVERS = {"postgres": "postgresql", "rabbitmq-server": "rabbitmq-server"}
+_TESTS = {**_KAFKA, **_MONITORING, **_SERVERS, "chromium": "chromium"}
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _BENCHMARKS = {**_KAFKA, "wrk": "wrk"}
 
@@ -34,7 +36,7 @@ def ensure_for_monitoring() -> None:
 
 def _ensure(needed: Mapping[str, str]) -> None:
     """Install what is missing; where we may not, print the command. LocalError when CI=true: nothing may be skipped."""
-    missing = sorted({package for program, package in needed.items() if shutil.which(program) is None})
+    missing = sorted({package for program, package in needed.items() if not _found(program)})
     if not missing:
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
@@ -45,6 +47,12 @@ def _ensure(needed: Mapping[str, str]) -> None:
     if os.environ.get("CI") == "true":
         raise LocalError(message)
     print(f"note: {message}", flush=True)
+
+
+def _found(program: str) -> bool:
+    """True when it is on PATH or where Debian keeps it."""
+    places = {"postgres": lambda: postgres.program("postgres"), "rabbitmq-server": rabbitmq.program}
+    return places.get(program, lambda: shutil.which(program))() is not None
 
 
 def _install(packages: Sequence[str]) -> None:
