@@ -154,55 +154,6 @@ def test_a_break_of_the_envelope_is_caught(name: str) -> None:
     assert any(reason in one for one in found), found
 
 
-class OrderVoided(EventData, type="omnify.shop.order.voided.v1"):
-    """An order was voided."""
-
-    order_id: str
-
-
-def topics(*produces: type[EventData]) -> dict[str, Any]:
-    return copy.deepcopy(events.asyncapi([Service("shop", FastAPI(), produces=produces)]))
-
-
-TOPIC_BREAKS: dict[str, tuple[Change, str]] = {
-    "topic gone": (lambda new: new["channels"].pop("shop-events"), "topic shop-events: is gone"),
-    "topic renamed": (lambda new: new["channels"]["shop-events"].update(address="x"), "its address was shop-events"),
-    "message gone": (lambda new: new["channels"]["shop-events"]["messages"].pop(TYPE), f"{TYPE} no longer travels"),
-    "message moved": (
-        lambda new: new["channels"].update(
-            other={"address": "other", "messages": {TYPE: new["channels"]["shop-events"]["messages"].pop(TYPE)}}
-        ),
-        f"topic shop-events: {TYPE} no longer travels there",
-    ),
-    "partition key": (lambda new: _message(new)["bindings"]["kafka"].pop("key"), "its bindings changed"),
-    "header": (lambda new: _message(new).update(headers={"type": "object"}), "its headers changed"),
-    "content type": (lambda new: _message(new).update(contentType="application/json"), "its contentType changed"),
-    "other schema": (
-        lambda new: _message(new)["payload"]["schema"].update({"$ref": "./x.json"}),
-        "its payload changed",
-    ),
-    "silence": (lambda new: new["operations"].pop("shop.send.shop-events"), "nobody sends there any more"),
-}
-
-
-def _message(document: dict[str, Any]) -> Any:
-    return document["components"]["messages"][TYPE]
-
-
-@pytest.mark.parametrize("name", TOPIC_BREAKS)
-def test_a_break_of_the_topics_is_caught(name: str) -> None:
-    change, reason = TOPIC_BREAKS[name]
-    new = topics(OrderPlaced)
-    change(new)
-    found = list(breaks.of_topics(topics(OrderPlaced), new))
-    assert any(reason in one for one in found), found
-
-
-def test_more_events_and_topics_break_nobody() -> None:
-    assert list(breaks.of_topics(topics(OrderPlaced), topics(OrderPlaced, OrderVoided))) == []
-    assert list(breaks.of_topics({}, topics(OrderPlaced))) == []
-
-
 def test_a_released_optional_field_that_goes_away_is_a_break() -> None:
     old = copy.deepcopy(PLACED)
     old["properties"]["data"]["properties"]["coupon"] = {"type": "string"}
