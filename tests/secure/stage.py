@@ -64,7 +64,10 @@ class Stage:
 
 
 def part_from_others(home: Home, suffix: str) -> None:
-    """Consumer groups of its own, where a set's homes share a broker: each platform hears what happens on all."""
+    """Consumer groups of its own where homes share a broker: by namespace they can't be kept apart, an identity has it.
+
+    Each such home hears what happens on the others, and knows nothing of it.
+    """
     for document in home.resources("pubsub.yaml"):
         if document["spec"]["type"] == "pubsub.kafka":
             home.set_metadata("pubsub", consumerGroup=f"{{appID}}-{suffix}")
@@ -104,6 +107,8 @@ def staged(home: Home, backing: Backing, sentry: Sentry) -> Iterator[Stage]:
         platform = Platform(home, backing.mailbox, sentry=sentry)
         guests = {name: Sidecar(home, name, identity=sentry.identity(name)) for name in (OPERATOR, STRANGER)}
         guests[PEER] = Sidecar(home, PEER, app_port=peer.port, identity=sentry.identity(PEER), options=_open(home))
+        known = {name: service.sidecar for name, service in platform.services.items()} | {PEER: guests[PEER]}
+        home.find_peers({name: sidecar.ports.internal for name, sidecar in known.items()})
         for sidecar in guests.values():
             stack.callback(sidecar.kill)
             sidecar.launch()
