@@ -19,7 +19,7 @@ def test_secrets_are_private_different_and_kept(tmp_path: Path) -> None:
     assert {_mode(file) for file in files} == {0o600}
     assert {_mode(folder), _mode(tmp_path / ".omnify")} == {0o700}
     first = {file.stem: json.loads(file.read_text()) for file in files}
-    assert len({*first["auth"].values(), *first["tokens"].values()}) == 4
+    assert len({*first["auth"].values(), *first["tokens"].values()}) == 5
     secrets.ensure(tmp_path)
     assert first == {file.stem: json.loads(file.read_text()) for file in files}
 
