@@ -7,6 +7,7 @@ import pytest
 
 from architecture import repository
 from omnify_local import runfile
+from omnify_local.guarantees import GUARANTEES, not_offered
 from omnify_shared.events.subscriptions import TRIES
 
 SETS = repository.sets()
@@ -131,3 +132,11 @@ def _waits(retry: dict[str, Any]) -> list[float]:
     """Seconds between the attempts of an exponential policy: 0.5 s growing by half."""
     cap = pd.Timedelta(retry["maxInterval"]).total_seconds()
     return [min(0.5 * 1.5**number, cap) for number in range(retry["maxRetries"])]
+
+
+def test_every_guarantee_has_a_test_and_a_set_misses_only_known_ones() -> None:
+    folders = (repository.ROOT / "tests", repository.ROOT / "deploy" / "local" / "tests")
+    text = "".join(file.read_text() for folder in folders for file in sorted(folder.rglob("test_*.py")))
+    assert {name for name in GUARANTEES if f'mark.guarantee("{name}")' not in text} == set()
+    for name in SETS:
+        assert not_offered(repository.ROOT / "components" / name) < GUARANTEES.keys()

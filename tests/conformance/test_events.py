@@ -9,6 +9,8 @@ import httpx2 as httpx
 import pytest
 
 from conformance.probe import (
+    CONSUMER,
+    PROBE,
     Consumer,
     ConsumerSettings,
     Notes,
@@ -27,6 +29,7 @@ from omnify_shared.events import CloudEvent, outbox
 from omnify_shared.ids import new_id
 from omnify_shared.platform import Platform
 from omnify_shared.testing import Sidecar
+from omnify_shared.testing.plugin import NewHome
 
 
 def things(platform: Platform) -> Documents[Thing]:
@@ -249,4 +252,34 @@ async def test_a_consumer_that_restarts_with_an_event_in_hand_is_heard_again(
             await create(probe, new_id())
             await asyncio.sleep(2.8)
     finally:
+        await asyncio.to_thread(sidecar.terminate)
+
+
+@pytest.mark.guarantee("order per key")
+async def test_the_events_of_an_aggregate_arrive_in_their_order(probe: Platform, consumer: Consumer) -> None:
+    names, length = [new_id() for _ in range(4)], 15
+    for sequence in range(1, length + 1):
+        for name in names:
+            event = CloudEvent.of(ThingHappened(name=name), source="probe", subject=name, sequence=sequence)
+            await probe.outbox.publish(event.wire())
+    for name in names:
+        events = await consumer.notes.wait_for(name, length, seconds=60)
+        assert [event.sequence for event in events] == list(range(1, length + 1))
+
+
+@pytest.mark.guarantee("heard from the start")
+async def test_an_event_waits_for_a_consumer_that_has_never_run(new_home: NewHome, set_name: str) -> None:
+    home, name, notes = new_home(set_name, extra=[PROBE, CONSUMER]), new_id(), Notes()
+    publisher, port = Sidecar(home, "probe"), free_port()
+    sidecar = Sidecar(home, "consumer", app_port=port)
+    try:
+        await asyncio.to_thread(publisher.start)
+        async with running(publisher) as platform:
+            await create(platform, name)
+            await until_cleared(platform, name)
+        async with serving(consumer_app(settings_for(sidecar, ConsumerSettings), notes), port):
+            await asyncio.to_thread(sidecar.start)
+            await notes.wait_for(name, seconds=60)
+    finally:
+        await asyncio.to_thread(publisher.terminate)
         await asyncio.to_thread(sidecar.terminate)

@@ -19,7 +19,6 @@ GUARANTEES = {
     "schema upgrade": "a document of the previous schema is read and carried on",
     "outbox": "the events of a committed change are published, also after a crash in between",
     "handled once": "an event that is delivered again is dropped",
-    "any order": "state built from events is right whatever order and however often they come",
     "order per key": "the events of one aggregate arrive in their order",
     "retry": "an event whose handler failed is tried again",
     "dead letters": "an event that keeps failing ends there, once and with its reason",
