@@ -76,6 +76,13 @@ faults: install ## Break parts under load and check the books (SEED=n, ONLY=R3,R
 	@FAULTS_SCALE=full FAULTS_SEED=$(SEED) FAULTS_ONLY=$(ONLY) $(PYTEST) -q --set $(FAULTS_SET) --timeout 600 \
 		--session-timeout 1500 tests/faults/drills
 
+.PHONY: soak
+soak: install ## Minutes of mixed traffic with faults: nothing lost, nobody grows (SOAK=minutes, 5 unless said)
+	@$(RUN) system
+	@$(RUN) tools
+	@FAULTS_SCALE=full FAULTS_SEED=$(SEED) FAULTS_ONLY=R16 FAULTS_SOAK=$(SOAK) $(PYTEST) -q --set $(FAULTS_SET) \
+		tests/faults/drills
+
 .PHONY: check
 check: install ## Lint, format, types, architecture, contracts, locks
 	@$(BIN)/ruff check .

@@ -2,7 +2,8 @@
 
 A drill is a test marked `@pytest.mark.drill("R3", "what it does")` that takes the fixture `drill` and ends in
 `drill.settle()`. `make test` runs each at its short size on the reference set; `make faults` at its full size:
-FAULTS_SCALE=full, FAULTS_SEED=<n>, FAULTS_ONLY=R3,R4. `short=False` keeps a drill out of `make test`.
+FAULTS_SCALE=full, FAULTS_SEED=<n>, FAULTS_ONLY=R3,R4. `short=False` keeps a drill out of `make test`,
+`alone=True` lets it run only when it is asked for by name.
 """
 
 import os
@@ -39,7 +40,7 @@ def _wanted(config: pytest.Config, item: pytest.Item) -> bool:
     marker = item.get_closest_marker("drill")
     if marker is None:
         return True
-    if ONLY and marker.args[0] not in ONLY:
+    if (ONLY or marker.kwargs.get("alone")) and marker.args[0] not in ONLY:
         return False
     if not FULL and not marker.kwargs.get("short", True):
         return False

@@ -14,7 +14,7 @@ from omnify_local.servers import postgres, rabbitmq
 _KAFKA = {"java": "openjdk-17-jdk-headless", "mvn": "maven"}
 _MONITORING = {"prometheus": "prometheus", "promtool": "prometheus"}
 _SERVERS = {"postgres": "postgresql", "rabbitmq-server": "rabbitmq-server"}
-_TESTS = {**_KAFKA, **_MONITORING, **_SERVERS, "chromium": "chromium"}
+_TESTS = {**_KAFKA, **_MONITORING, **_SERVERS, "chromium": "chromium", "faketime": "faketime"}
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _BENCHMARKS = {**_KAFKA, "wrk": "wrk"}
 
