@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+from pydantic_core import to_json
 
 from conformance.probe import (
     CONSUMER,
@@ -23,9 +24,11 @@ from conformance.probe import (
     settings_for,
 )
 from omnify_local.ports import free_port
+from omnify_shared import clock
 from omnify_shared.documents import Documents
 from omnify_shared.envelope import Wire, pending
 from omnify_shared.events import CloudEvent, outbox
+from omnify_shared.events.journal import Journal, head_key, read_journal, segment_key
 from omnify_shared.ids import new_id
 from omnify_shared.platform import Platform
 from omnify_shared.testing import Sidecar
@@ -120,6 +123,45 @@ async def test_a_crash_between_publication_and_clearing_handles_nothing_twice(
         await until_cleared(survivor, name)
     await asyncio.sleep(1)
     assert len(consumer.notes.of(name)) == 1
+
+
+@pytest.mark.guarantee("outbox")
+async def test_a_replica_whose_clock_is_behind_is_not_taken_for_dead(
+    probe: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BEAT", 0.3)
+    monkeypatch.setattr(outbox, "DEAD_AFTER", 3.0)
+    behind = Journal(probe.state, new_id())
+    key = f"thing/{new_id()}"
+    await behind.reserve(key)
+
+    async def signs_of_life(count: int) -> tuple[float, list[int], set[str]]:
+        for _ in range(count):
+            head = {"seen": clock.now().timestamp() - 60, "first": 0, "last": 0}
+            await probe.state.put(head_key(behind.replica), to_json(head))
+            await asyncio.sleep(0.2)
+        return await read_journal(probe.state, behind.replica)
+
+    await probe.outbox._change_replicas(add=behind.replica)
+    assert (await signs_of_life(30))[2] == {key}
+    async with asyncio.timeout(20):
+        while await probe.state.get(head_key(behind.replica)):
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.guarantee("outbox")
+async def test_a_replica_that_was_paused_and_taken_for_dead_writes_its_journal_again(
+    probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BEAT", 0.3)
+    async with asyncio.timeout(40), running(probe_sidecar) as replica:
+        journal, key = replica.outbox._journal, f"thing/{new_id()}"
+        await replica.outbox.reserve(key)
+        await replica.outbox._change_replicas(remove=journal.replica)
+        await replica.state.delete(segment_key(journal.replica, 0))
+        while key not in (await read_journal(replica.state, journal.replica))[2]:
+            await asyncio.sleep(0.1)
+        replica.outbox.release(key)
 
 
 @pytest.mark.guarantee("outbox")

@@ -7,6 +7,7 @@ outgrow the sidecar's message limit.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from pydantic_core import from_json, to_json
@@ -17,6 +18,7 @@ from omnify_shared.state import StateStore
 
 KIND = "outbox"
 SEGMENT_KEYS = 256
+LONG_DEAD = 600.0  # seconds; no two clocks of a platform are as far apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,12 @@ class Journal:
         await self._state.put(head_key(self.replica), to_json(head))
         self._head_last = self._last
 
+    def write_anew(self) -> None:
+        """Takes nothing for stored any more: the next `tidy`, or the next reservation, writes every segment again."""
+        for segment in self._segments.values():
+            segment.stored = set()
+        self._head_last = -2
+
     async def tidy(self) -> None:
         """Rewrites segments that list keys no longer needed, and deletes the empty ones."""
         async with self._writing:
@@ -137,6 +145,21 @@ class Journal:
                 else:
                     await self._state.delete(segment_key(self.replica, segment.number))
                     del self._segments[segment.number]
+
+
+class SignsOfLife:
+    """When other replicas were last heard of, by our own clock alone: theirs may be ahead of it or behind."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, tuple[float, float]] = {}
+
+    def silent(self, replica: str, seen: float, seconds: float) -> bool:
+        """Whether its sign of life `seen` (unix seconds on its clock, 0 for none) is the same for so many seconds."""
+        last, since = self._heard.get(replica, (None, 0.0))
+        if seen != last:
+            self._heard[replica] = (seen, time.monotonic())
+            return seen == 0.0 or clock.now().timestamp() - seen > LONG_DEAD
+        return seen == 0.0 or time.monotonic() - since >= seconds
 
 
 async def read_journal(state: StateStore, replica: str) -> tuple[float, list[int], set[str]]:

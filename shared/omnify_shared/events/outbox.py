@@ -21,7 +21,7 @@ from omnify_shared.dapr.client import CALL_TIMEOUT
 from omnify_shared.dapr.errors import SidecarError, SidecarUnavailable, Stale, StateConflict
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.envelope import Wire, pending, without
-from omnify_shared.events.journal import Journal, head_key, read_journal, segment_key
+from omnify_shared.events.journal import Journal, SignsOfLife, head_key, read_journal, segment_key
 from omnify_shared.events.publisher import Publisher
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
@@ -59,6 +59,7 @@ class Outbox:
         self._publishing: set[asyncio.Task[None]] = set()
         self._gate = asyncio.Semaphore(PARALLEL)
         self._upkeep = asyncio.Lock()
+        self._signs = SignsOfLife()
         self._joined = asyncio.Event()
         self._recovered = asyncio.Event()
 
@@ -162,21 +163,26 @@ class Outbox:
 
     async def _sign_of_life(self) -> None:
         await self._journal.beat()
-        await self._change_replicas(add=self._journal.replica)
+        forgotten = await self._change_replicas(add=self._journal.replica)
+        if forgotten and self._joined.is_set():
+            # Paused for so long that another replica took it for dead, and took its journal along.
+            self._journal.write_anew()
         self._joined.set()
         await self._adopt_all()
         self._recovered.set()
 
-    async def _change_replicas(self, *, add: str | None = None, remove: str | None = None) -> None:
+    async def _change_replicas(self, *, add: str | None = None, remove: str | None = None) -> bool:
+        """Whether that changed anything."""
         for _ in range(20):
             entry = await self._state.get(REPLICAS_KEY)
             replicas = set(from_json(entry.data)) if entry else set()
             changed = (replicas | ({add} if add else set())) - {remove}
             if changed == replicas:
-                return
+                return False
             try:
                 etag = entry.etag if entry else None
-                return await self._state.put(REPLICAS_KEY, to_json(sorted(changed)), etag=etag, create=entry is None)
+                await self._state.put(REPLICAS_KEY, to_json(sorted(changed)), etag=etag, create=entry is None)
+                return True
             except StateConflict:
                 await asyncio.sleep(random.random() * 0.1)  # noqa: S311
         raise Stale(REPLICAS_KEY)
@@ -189,7 +195,7 @@ class Outbox:
 
     async def _adopt(self, replica: str) -> None:
         seen, segments, keys = await read_journal(self._state, replica)
-        if clock.now().timestamp() - seen < DEAD_AFTER:
+        if not self._signs.silent(replica, seen, DEAD_AFTER):
             return
         found = await self._state.get_many(keys)
         for key, entry in found.items():
