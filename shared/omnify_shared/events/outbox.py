@@ -21,7 +21,7 @@ from omnify_shared.dapr.client import CALL_TIMEOUT
 from omnify_shared.dapr.errors import SidecarError, SidecarUnavailable, Stale, StateConflict
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.envelope import Wire, pending, without
-from omnify_shared.events.journal import Journal, SignsOfLife, head_key, read_journal, segment_key
+from omnify_shared.events.journal import Journal, SignsOfLife, head_key, read_journal, segment_key, signs_of
 from omnify_shared.events.publisher import Publisher
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
@@ -189,14 +189,14 @@ class Outbox:
 
     async def _adopt_all(self) -> None:
         entry = await self._state.get(REPLICAS_KEY)
-        for replica in from_json(entry.data) if entry else []:
-            if replica != self._journal.replica:
+        others = [replica for replica in (from_json(entry.data) if entry else []) if replica != self._journal.replica]
+        seen = await signs_of(self._state, others)
+        for replica in others:
+            if self._signs.silent(replica, seen[replica], DEAD_AFTER):
                 await self._adopt(replica)
 
     async def _adopt(self, replica: str) -> None:
-        seen, segments, keys = await read_journal(self._state, replica)
-        if not self._signs.silent(replica, seen, DEAD_AFTER):
-            return
+        _, segments, keys = await read_journal(self._state, replica)
         found = await self._state.get_many(keys)
         for key, entry in found.items():
             if left := pending(entry.data):
