@@ -63,8 +63,8 @@ class Deaths:
             service.orders.unlink(missing_ok=True)
             service.kill()
             since = time.monotonic()
-            service.start()
-            service.sidecar.wait_for_app()
+            service.start(timeout=90)
+            service.sidecar.wait_for_app(60)
             self.ledger.recovered(time.monotonic() - since)
 
     def interrupted(

@@ -63,6 +63,7 @@ class Users:
 
 @pytest.mark.drill("R10", "a service stopped in order under load")
 async def test_what_was_taken_up_is_answered(drill: Drill, stage: Stage) -> None:
+    drill.ledger.recovery_limit = drill.pick(90, 30)  # a cold start; the short run shares its machine
     marketer = await asyncio.to_thread(Marketer(stage.platform.url).join, stage.platform.inbox, timeout=60)
     try:
         for name in drill.pick(("auth",), ("auth", "analytics", "gateway")):
@@ -91,7 +92,7 @@ async def stopped(drill: Drill, stage: Stage, name: str, users: Users) -> None:
         since = time.monotonic()
         service.sidecar.launch()
         service.launch()
-        await asyncio.to_thread(stage.platform.wait, 60, [name])
+        await asyncio.to_thread(stage.platform.wait, 90, [name])
         ledger.recovered(time.monotonic() - since)
         await asyncio.sleep(drill.pick(0.5, 3))
     handled = handled_by(service) & users.asked

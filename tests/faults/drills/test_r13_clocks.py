@@ -48,7 +48,7 @@ async def auth_ahead(platform: Platform, seconds: int) -> AsyncIterator[None]:
 def restarted(platform: Platform) -> None:
     """Stops auth in order and starts it in its new environment."""
     platform.services["auth"].terminate()
-    platform.services["auth"].start()
+    platform.services["auth"].start(timeout=90)
     platform.wait(only=["auth"])
 
 

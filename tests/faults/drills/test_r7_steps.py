@@ -79,6 +79,7 @@ def test_an_app_of_the_shared_blocks_may_die_after_any_step(counter: Service, dr
 
 def run(drill: Drill, deaths: Deaths, journeys: Mapping[str, tuple[str, ...]]) -> None:
     """Starts a journey for each point, in an order of chance, and looks at all of them in the end."""
+    drill.ledger.recovery_limit = drill.pick(90, 30)  # a cold start; the short run shares its machine
     steps = [(journey, point) for journey, points in journeys.items() for point in points]
     steps = [step for step in steps if drill.full or step[1] in SHORT]
     drill.random.shuffle(steps)
@@ -96,7 +97,7 @@ def counter(backing: Backing, tmp_path: Path, set_name: str) -> Iterator[Service
     try:
         service.launch()
         service.sidecar.start()
-        service.wait()
+        service.wait(timeout=90)
         service.sidecar.wait_for_app()
         yield service
     finally:

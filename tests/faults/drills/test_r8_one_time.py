@@ -108,7 +108,7 @@ async def counters(home: Home, count: int) -> AsyncIterator[list[httpx.AsyncClie
         for service in services:
             service.launch()
             await asyncio.to_thread(service.sidecar.start)
-            await asyncio.to_thread(service.wait)
+            await asyncio.to_thread(service.wait, timeout=90)
         async with AsyncExitStack() as stack:
             yield [await stack.enter_async_context(client_of(service)) for service in services]
     finally:
