@@ -21,6 +21,7 @@ from omnify_local.processes import Process
 MINUTES = float(os.environ.get("FAULTS_SOAK") or 5)
 WARM_UP = 0.4  # share of the time that is not judged
 MOST = 1.0  # percent per minute
+NOISE = {"memory": 2 * 1024 * 1024, "files": 4}  # bytes and open files in all: connections come and go
 SAMPLE_EVERY = 2.0  # seconds
 FAULT_EVERY = 30.0  # seconds
 RATE = 10.0  # requests per second
@@ -50,16 +51,18 @@ class Growth:
 
     def per_minute(self) -> dict[str, float]:
         """By how many percent a minute each grew after the warm-up: the last third's median against the first's."""
-        return {name: _slope([pair for pair in pairs if pair[0] > MINUTES * WARM_UP])
-                for name, pairs in self.samples.items()}  # fmt: skip
+        return {
+            name: _slope([pair for pair in pairs if pair[0] > MINUTES * WARM_UP], NOISE[name.split()[1]])
+            for name, pairs in self.samples.items()
+        }
 
 
-def _slope(pairs: list[tuple[float, float]]) -> float:
+def _slope(pairs: list[tuple[float, float]], noise: float) -> float:
     third = len(pairs) // 3
     first, last = pairs[:third], pairs[-third:]
     before, after = (statistics.median(value for _, value in part) for part in (first, last))
     minutes = statistics.median(at for at, _ in last) - statistics.median(at for at, _ in first)
-    return 100 * (after - before) / before / minutes
+    return 0.0 if abs(after - before) <= noise else 100 * (after - before) / before / minutes
 
 
 async def faults_by_chance(drill: Drill, stage: Stage, ended: float) -> int:
