@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SET ?= local
+JOBS ?= 2
 PROFILE ?= plain
 PYTHON ?= python3
 VENV := .venv
@@ -65,7 +66,7 @@ data: install ## Fetch the real order files (CDNOW; Fader and Hardie, brucehardi
 test: install data ## Everything that proves the project (SET=... for one component set)
 	@$(RUN) system
 	@$(RUN) tools
-	@$(PYTEST) $(if $(filter file,$(origin SET)),,--set $(SET))
+	@$(PYTEST) --numprocesses $(JOBS) --dist loadgroup $(if $(filter file,$(origin SET)),,--set $(SET))
 
 # The reference set unless one is asked for; the whole run is bounded.
 FAULTS_SET = $(if $(filter file,$(origin SET)),mongo-kafka,$(SET))

@@ -44,6 +44,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("set_name", chosen, indirect=True, scope="session")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With pytest-xdist and `--dist loadgroup`: a set stays with one worker, and so does a folder of other tests.
+
+    Workers run servers of their own; a set that two workers share would be started twice.
+    """
+    for item in items:
+        chosen = getattr(item, "callspec", None)
+        folder = "/".join(item.nodeid.split("/")[:2])
+        item.add_marker(pytest.mark.xdist_group(chosen.params.get("set_name", folder) if chosen else folder))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """After a failure, copy the logs of the homes in use to `.omnify/failures/`."""
