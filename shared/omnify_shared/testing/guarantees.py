@@ -64,7 +64,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     for key, value in report.user_properties:
         if key == _PROVES:
             outcome = "not offered" if not_there else report.outcome
-            _results[str(properties[_SET])][str(value)][report.nodeid] = outcome
+            # pytest-xdist adds the group, which is the set.
+            test = report.nodeid.removesuffix(f"@{properties[_SET]}")
+            _results[str(properties[_SET])][str(value)][test] = outcome
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
