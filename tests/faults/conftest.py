@@ -2,7 +2,8 @@
 
 A drill is a test marked `@pytest.mark.drill("R3", "what it does")` that takes the fixture `drill` and ends in
 `drill.settle()`. `make test` runs each at its short size on the reference set; `make faults` at its full size:
-FAULTS_SCALE=full, FAULTS_SEED=<n>, FAULTS_ONLY=R3,R4. `short=False` keeps a drill out of `make test`,
+FAULTS_SCALE=full, FAULTS_SEED=<n>, FAULTS_ONLY=R3,R4. `short=False`, also as the mark of one
+parameter (`pytest.param("x", marks=pytest.mark.drill(short=False))`), keeps a drill out of `make test`;
 `alone=True` lets it run only when it is asked for by name.
 """
 
@@ -37,12 +38,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _wanted(config: pytest.Config, item: pytest.Item) -> bool:
-    marker = item.get_closest_marker("drill")
-    if marker is None:
+    markers = list(item.iter_markers("drill"))
+    if not markers:
         return True
-    if (ONLY or marker.kwargs.get("alone")) and marker.args[0] not in ONLY:
+    name = next(marker.args[0] for marker in markers if marker.args)
+    alone = any(marker.kwargs.get("alone") for marker in markers)
+    if (ONLY or alone) and name not in ONLY:
         return False
-    if not FULL and not marker.kwargs.get("short", True):
+    if not FULL and not all(marker.kwargs.get("short", True) for marker in markers):
         return False
     return bool(config.getoption("sets")) or _set_of(item) == REFERENCE_SET
 
@@ -55,7 +58,7 @@ def _set_of(item: pytest.Item) -> str:
 @pytest.fixture
 def drill(request: pytest.FixtureRequest) -> Drill:
     """This run of the drill."""
-    name, title = request.node.get_closest_marker("drill").args
+    name, title = next(marker.args for marker in request.node.iter_markers("drill") if marker.args)
     made = request.node.stash[_drill] = Drill(name, title, SEED, FULL, chances=request.node.name)
     return made
 

@@ -39,6 +39,10 @@ class Ledger:
         with self._lock:
             self._found[name] += times
 
+    def promises(self, prefix: str) -> list[str]:
+        """What was acknowledged and begins so, without that beginning."""
+        return sorted(name.removeprefix(prefix) for name in self._acknowledged if name.startswith(prefix))
+
     def wrong_ok(self, what: str) -> None:
         """Somebody was told "ok" about what is not so."""
         with self._lock:
@@ -72,12 +76,12 @@ class Ledger:
     @property
     def found(self) -> int:
         """How many of the promised are there."""
-        return len(self._acknowledged & set(self._found))
+        return len(self._acknowledged & set(+self._found))
 
     @property
     def lost(self) -> list[str]:
         """Promised and not there."""
-        return sorted(self._acknowledged - set(self._found))
+        return sorted(self._acknowledged - set(+self._found))
 
     @property
     def doubled(self) -> list[str]:
