@@ -1,17 +1,20 @@
 """Dead letters of an app: kept with their reason, listed, and replayed through the same handler."""
 
 import asyncio
+import hashlib
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
 import structlog
 from pydantic import BaseModel, JsonValue
+from pydantic_core import to_json
 
 from omnify_shared import clock
 from omnify_shared.dapr.errors import SidecarError
 from omnify_shared.documents import Documents
 from omnify_shared.events.inbox import Inbox
+from omnify_shared.events.subscriptions import NO_EVENT, identity_of
 from omnify_shared.indexes import MAX_PAGE, Index
 from omnify_shared.problems import Conflict, NotFound
 from omnify_shared.state import StateStore
@@ -78,10 +81,15 @@ class DeadLetters:
 
     async def keep(self, body: Any) -> None:
         """Stores what the dead-letter topic delivered; a second delivery of the same event changes nothing."""
-        event: dict[str, JsonValue] = body if isinstance(body, dict) else {"data": body}
-        source, event_id = str(event.get("source") or "unknown"), str(event.get("id") or "unknown")
+        identity = identity_of(body)
+        letter = await self._letter_of_event(*identity[:2], body) if identity else _letter_of_no_event(body)
+        await self._letters.upsert(letter.id, initial=lambda: letter, change=lambda old, _: _again(old, letter))
+        await self._index.add(SCOPE, letter.id)
+        self._changed.set()
+
+    async def _letter_of_event(self, source: str, event_id: str, event: dict[str, JsonValue]) -> DeadLetter:
         record = await self._inbox.recall(source, event_id)
-        letter = DeadLetter(
+        return DeadLetter(
             id=f"{source}:{event_id}",
             event=event,
             reason=(record.reason if record else None) or "the sidecar gave up: no answer from the app, or expired",
@@ -89,9 +97,6 @@ class DeadLetters:
             received_at=clock.now(),
             status="waiting",
         )
-        await self._letters.upsert(letter.id, initial=lambda: letter, change=lambda old, _: _again(old, letter))
-        await self._index.add(SCOPE, letter.id)
-        self._changed.set()
 
     async def list(self, *, cursor: str | None = None, limit: int = 50) -> DeadLetterPage:
         """The letters that wait for a replay, newest first."""
@@ -115,6 +120,18 @@ class DeadLetters:
         )
         self._changed.set()
         return stored.value
+
+
+def _letter_of_no_event(body: Any) -> DeadLetter:
+    """What has no id of its own goes by a digest, so that a second delivery is the same letter."""
+    return DeadLetter(
+        id=f"unknown:{hashlib.sha256(to_json(body)).hexdigest()[:32]}",
+        event=body if isinstance(body, dict) else {"data": body},
+        reason=NO_EVENT,
+        attempts=1,
+        received_at=clock.now(),
+        status="waiting",
+    )
 
 
 def _again(old: DeadLetter, new: DeadLetter) -> DeadLetter:

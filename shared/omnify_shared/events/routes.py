@@ -5,14 +5,14 @@ plain functions.
 """
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from dapr.ext.fastapi import DaprApp
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from pydantic_core import from_json
 
 from omnify_shared.access import OPERATOR
 from omnify_shared.events.deadletters import DeadLetter, DeadLetterPage, DeadLetters
+from omnify_shared.events.delivery import RAW, event_in
 from omnify_shared.events.subscriptions import Dispatcher, Subscriptions
 from omnify_shared.identity import require_caller
 
@@ -31,21 +31,20 @@ def mount(app: FastAPI, subscriptions: Subscriptions, dispatcher: Dispatcher, le
 
     async def deliver(request: Request) -> Status:
         await sidecar.wait_ready(FIRST_CONTACT)
-        answer, _ = await dispatcher.dispatch(await _body(request), request.app.state.service)
+        answer, _ = await dispatcher.dispatch(event_in(await request.body()), request.app.state.service)
         if answer == "RETRY":
             await asyncio.sleep(0.05)
         return {"status": answer}
 
     async def keep(request: Request) -> Status:
         await sidecar.wait_ready(FIRST_CONTACT)
-        await letters.keep(await _body(request))
+        await letters.keep(event_in(await request.body()))
         return {"status": "SUCCESS"}
 
     for topic in subscriptions.topics:
-        dapr_app.subscribe(PUBSUB, topic, route=f"/events/{topic}", dead_letter_topic=subscriptions.dead_letter_topic)(
-            deliver
-        )
-    dapr_app.subscribe(PUBSUB, subscriptions.dead_letter_topic, route="/events/deadletters")(keep)
+        options = {"metadata": dict(RAW), "dead_letter_topic": subscriptions.dead_letter_topic}
+        dapr_app.subscribe(PUBSUB, topic, route=f"/events/{topic}", **options)(deliver)
+    dapr_app.subscribe(PUBSUB, subscriptions.dead_letter_topic, metadata=dict(RAW), route="/events/deadletters")(keep)
     app.include_router(_operator_routes(dispatcher, letters))
 
 
@@ -65,10 +64,3 @@ def _operator_routes(dispatcher: Dispatcher, letters: DeadLetters) -> APIRouter:
         return await letters.replay(letter_id, lambda event: dispatcher.dispatch(event, request.app.state.service))
 
     return router
-
-
-async def _body(request: Request) -> Any:
-    try:
-        return from_json(await request.body())
-    except ValueError:
-        return None

@@ -33,6 +33,7 @@ H = TypeVar("H", bound=Callable[..., Awaitable[None]])
 HANDLED = point("inbox.event.handled")
 
 MAX_REASON = 500  # characters
+NO_EVENT = "not a CloudEvent with id, source and type"
 TRIES = 6
 HANDLE_TIMEOUT = 7.0  # seconds, less than the sidecar's own (resiliency.yaml), so that a handler that hangs is a try
 
@@ -99,10 +100,10 @@ class Dispatcher:
 
     async def dispatch(self, body: Any, service: Any) -> tuple[Answer, str | None]:
         """Handles one delivered event. Returns Dapr's answer, and the reason unless it is SUCCESS."""
-        identity = _identity(body)
+        identity = identity_of(body)
         if identity is None:
             self._metrics.handled(OTHER, "drop")
-            return "DROP", "not a CloudEvent with id, source and type"
+            return "DROP", NO_EVENT
         source, event_id, event_type = identity
         subscription = self._subscriptions.by_type.get(event_type)
         if subscription is None:
@@ -172,7 +173,8 @@ class Dispatcher:
         return "DROP" if tries >= TRIES else answer, reason[:MAX_REASON]
 
 
-def _identity(body: Any) -> tuple[str, str, str] | None:
+def identity_of(body: Any) -> tuple[str, str, str] | None:
+    """Source, id and type of an event; None when it is none."""
     if not isinstance(body, dict):
         return None
     found = tuple(body.get(name) for name in ("source", "id", "type"))
