@@ -12,6 +12,7 @@ import httpx2 as httpx
 from conformance.probe import running, settings_for
 from faults.tally import Counted, Key, Tally, TallySettings
 from omnify_local.ports import free_port
+from omnify_shared.access import OPERATOR
 from omnify_shared.dapr.sidecar import Sidecar as Connection
 from omnify_shared.documents import Documents, Emit
 from omnify_shared.platform import Platform
@@ -56,9 +57,9 @@ class Pair:
         return items
 
     async def call(self, method: str, path: str) -> httpx.Response:
-        """Calls the consumer as an operator does, through a sidecar."""
-        headers = self.sidecar.headers | {"dapr-app-id": "tally"}
-        async with httpx.AsyncClient(base_url=self.sidecar.url, headers=headers, timeout=20) as client:
+        """Calls the consumer as its sidecar hands on an operator's call."""
+        headers = self.tally.headers | {"dapr-caller-app-id": OPERATOR}
+        async with httpx.AsyncClient(base_url=self.tally.url, headers=headers, timeout=20) as client:
             return await client.request(method, path)
 
 
