@@ -37,10 +37,10 @@ async def publish_under_kills(drill: Drill, pair: Pair, keys: list[str], kills: 
         if number < len(waiting):
             drill.ledger.acknowledge(await pair.count(waiting[number]))
 
-    rate = drill.pick(15, 12)
+    rate = drill.pick(15, 7)
     async with Load(rate, publish) as load:
         for whom in kills:
-            await asyncio.sleep(drill.random.uniform(0.5, 2))
+            await asyncio.sleep(drill.pick(0.5, drill.random.uniform(6, 14)))
             await kill_and_restart(pair, whom)
         async with asyncio.timeout(180):
             while load.started < len(waiting):
