@@ -66,6 +66,16 @@ async def letters_by_text(pair: Pair, wanted: Mapping[str, str], seconds: float)
         await asyncio.sleep(0.3)
 
 
+async def all_counted(drill: Drill, pair: Pair, keys: list[str], seconds: float) -> dict[str, list[int]]:
+    """What the consumer has of each key, once it is all that was promised or the time is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = await pair.tallies(keys)
+        if sum(map(len, found.values())) >= drill.ledger.acknowledged or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(0.3)
+
+
 async def others_flow(drill: Drill, pair: Pair, key: str, count: int) -> None:
     names = [await pair.count(key) for _ in range(count)]
     for name in names:
@@ -86,10 +96,10 @@ async def test_poison_is_put_aside_with_its_cause(drill: Drill, new_home: NewHom
         drill.ledger.acknowledge(await pair.count(f"{key}-huge", padding="x" * HUGE))
         wanted = {name: f"{key}-{name}" for name in bad}
         letters = await letters_by_text(pair, wanted, seconds=60)
-        drill.ledger.recovered(time.monotonic() - started)
-        for tallied, numbers in (await pair.tallies([key, f"{key}-huge"])).items():
+        for tallied, numbers in (await all_counted(drill, pair, [key, f"{key}-huge"], seconds=30)).items():
             for number in numbers:
                 drill.ledger.find(f"{tallied}/{number}")
+        drill.ledger.recovered(time.monotonic() - started)
     for name in bad:
         drill.ledger.acknowledge(f"letter: {name}")
         drill.ledger.find(f"letter: {name}", int(name in letters))
