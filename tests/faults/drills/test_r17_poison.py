@@ -12,8 +12,8 @@ from faults.ledger import Drill
 from faults.pair import Pair, pair_in
 from faults.tally import SOURCE, TALLY, TOPIC, Counted, deliveries
 from omnify_shared.events import CloudEvent
-from omnify_shared.events.inbox import MAX_TRIES
-from omnify_shared.events.outbox import PUBSUB
+from omnify_shared.events.publisher import PUBSUB
+from omnify_shared.events.subscriptions import TRIES
 from omnify_shared.testing import Home
 from omnify_shared.testing.plugin import NewHome
 
@@ -112,7 +112,7 @@ def judge(drill: Drill, home: Home, letters: Mapping[str, dict[str, Any]]) -> No
     reasons = {name: letter["reason"] for name, letter in letters.items()}
     tries = {name: letter["attempts"] for name, letter in letters.items()}
     drill.ledger.note(causes="; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items())))
-    drill.ledger.check(max(tries.values(), default=0) <= MAX_TRIES, f"too many tries: {tries}")
+    drill.ledger.check(max(tries.values(), default=0) <= TRIES, f"too many tries: {tries}")
     for name, word in CAUSES.items():
         drill.ledger.check(word in reasons.get(name, ""), f"{name}: the cause is {reasons.get(name)!r}")
     poisoned = sum(1 for one in deliveries(home.path) if one["fails"])
