@@ -91,7 +91,7 @@ async def test_poison_is_put_aside_with_its_cause(drill: Drill, new_home: NewHom
         started = time.monotonic()
         for content in bad.values():
             await put(pair, content)
-            await others_flow(drill, pair, key, 5)
+            await others_flow(drill, pair, key, drill.pick(2, 20))
         await others_flow(drill, pair, f"{key}-huge", 1)
         drill.ledger.acknowledge(await pair.count(f"{key}-huge", padding="x" * HUGE))
         wanted = {name: f"{key}-{name}" for name in bad}

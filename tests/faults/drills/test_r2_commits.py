@@ -86,7 +86,7 @@ async def test_a_document_that_was_promised_is_there(drill: Drill, wire: Wire) -
     writers = [Writer(drill, wire.app.state, number) for number in range(drill.pick(4, 8))]
     stop = asyncio.Event()
     writing = asyncio.gather(*(writer.write_until(stop) for writer in writers))
-    for number in range(drill.pick(8, 60)):
+    for number in range(drill.pick(6, 60)):
         await cut_for_a_moment(wire.proxy, number, drill.random)
         await asyncio.sleep(drill.random.uniform(0.1, 0.5))
     ended = time.monotonic()

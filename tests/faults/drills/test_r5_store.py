@@ -48,7 +48,7 @@ async def until_it_signs_in(people: People, seconds: float = 60) -> None:
 
 
 @pytest.mark.drill("R5", "store frozen or killed while people sign in")
-@pytest.mark.parametrize("fault", ["frozen", "killed"])
+@pytest.mark.parametrize("fault", ["frozen", pytest.param("killed", marks=pytest.mark.drill(short=False))])
 async def test_a_session_that_was_promised_is_there(drill: Drill, stage: Stage, fault: str) -> None:
     if stage.store is None:
         pytest.skip("the store of this set is a file")
