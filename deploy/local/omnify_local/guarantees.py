@@ -1,4 +1,4 @@
-"""What Omnify guarantees on every component set: the names that tests, sets and the matrix of the docs share.
+"""What Omnify guarantees on every component set: the names that tests and sets share.
 
 A test says what it proves: `@pytest.mark.guarantee("no lost update")`; it then runs on every set. A set names what its
 servers cannot offer in an annotation of its Configuration, `omnify/not-offered` (separated by commas), and nothing else

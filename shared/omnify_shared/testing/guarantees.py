@@ -1,7 +1,7 @@
 """Pytest plugin: which test proves which guarantee, on which set, and what came out of it.
 
 `@pytest.mark.guarantee("claims")` names one of `omnify_local.guarantees`; such a test runs on every set, except where
-the set says that its servers cannot offer it. Results are kept in `.omnify/conformance.json`; `make matrix` shows them.
+the set says that its servers cannot offer it. Results are kept in `.omnify/conformance.json`.
 """
 
 import functools
