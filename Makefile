@@ -103,6 +103,10 @@ format: install ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+.PHONY: matrix
+matrix: install ## Write docs/component-sets.md from the last `make test` on all sets
+	@$(BIN)/python -m omnify_local.matrix
+
 .PHONY: contracts
 contracts: install ## Write the event schemas, AsyncAPI and OpenAPI documents of docs/contracts
 	@$(BIN)/python -m omnify_local.contracts
