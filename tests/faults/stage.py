@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 
-from omnify_local import secrets
+from omnify_local import paths, runfile, secrets
 from omnify_local.ports import LOOPBACK, free_port
 from omnify_local.servers import Server
 from omnify_local.servers.toxiproxy import Proxy, Toxiproxy
@@ -36,12 +36,15 @@ class Stage:
     @property
     def broker(self) -> Server:
         """What carries the events."""
-        return self.backing.redis if self.set_name == "local" else self.backing.kafka
+        return self.backing.broker(self.set_name)
 
     @property
     def store(self) -> Server | None:
         """What keeps the state; None where that is a file."""
-        return None if self.set_name == "local" else self.backing.mongo
+        types = runfile.component_types(paths.repository(), self.set_name)
+        if "state.mongodb" in types:
+            return self.backing.mongo
+        return self.backing.postgres if "state.postgresql" in types else None
 
     async def mended(self, seconds: float = 60) -> float:
         """Waits until every service is ready and a request through all of it answers. Returns the seconds it took."""

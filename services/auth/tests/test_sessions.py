@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from omnify_auth.guard import Ladder
+from omnify_shared.identity import LEEWAY
 
 WRONG = "nine yellow lanterns hum"
 
@@ -134,7 +135,7 @@ async def revoked(lab: Any, session_id: str) -> bool:
 async def test_an_expired_access_token_is_refused(lab: Any, travel: Callable[[timedelta], None]) -> None:
     token = (await lab.signed_in())["access_token"]
     assert (await lab.auth.get("/api/auth/me", token)).status_code == 200
-    travel(timedelta(minutes=5, seconds=6))
+    travel(timedelta(minutes=5, seconds=LEEWAY + 1))
     assert (await lab.auth.get("/api/auth/me", token)).status_code == 401
 
 
