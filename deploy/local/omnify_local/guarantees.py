@@ -27,6 +27,7 @@ GUARANTEES = {
     "consumer away": "an app may be away, or restart, without losing an event",
     "heard from the start": "an event published before its consumer first ran is delivered",
     "only the sidecar": "nobody but the sidecar can deliver an event",
+    "servers of your own": "the same on servers that the environment names, of which nothing is started here",
     "journeys": "the platform as its users meet it: sign-up, import, numbers, browser, hostile input",
 }
 _ANNOTATION = "omnify/not-offered"

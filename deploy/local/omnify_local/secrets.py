@@ -35,9 +35,8 @@ _GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     # Not a component's file: what the runner puts into the environment of sidecars and services.
     TOKENS: {"dapr-api-token": random_secret, "app-api-token": random_secret, "metrics-token": random_secret},
 }
-
-
-_BROUGHT = {
+# What a user sets to bring a server, by the entry of infrastructure.json that it becomes.
+VARIABLES = {
     "redis-host": "REDIS_HOST",
     "redis-password": "REDIS_PASSWORD",
     "kafka-brokers": "KAFKA_BROKERS",
@@ -50,7 +49,7 @@ _BROUGHT = {
 
 def brought() -> dict[str, str]:
     """Infrastructure entries that the environment sets: servers of the user's own."""
-    return {entry: os.environ[name] for entry, name in _BROUGHT.items() if os.environ.get(name)}
+    return {entry: os.environ[name] for entry, name in VARIABLES.items() if os.environ.get(name)}
 
 
 def default_infrastructure() -> dict[str, str]:

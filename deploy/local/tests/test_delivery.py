@@ -3,28 +3,37 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import grpc
 import pytest
 from dapr.proto import api_service_v1, api_v1
 
+from omnify_local import secrets
 from omnify_local.ports import free_port
 from omnify_shared.events.subscriptions import TRIES
 from omnify_shared.testing import ExtraApp, Service, Sidecar, probe
+from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import NewHome, NewSidecar
 
 TOPICS = (probe.EVENTS, probe.DEAD_LETTERS)
 
 
+PROBE = ExtraApp("probe", publishes=TOPICS, subscribes=TOPICS)
+
+
 @pytest.fixture
 def app(new_home: NewHome, new_sidecar: NewSidecar, set_name: str) -> Iterator[Service]:
-    home = new_home(set_name, extra=[ExtraApp("probe", publishes=TOPICS, subscribes=TOPICS)])
-    sidecar = new_sidecar(home, "probe", app_port=free_port(), start=False)
+    service = _started(new_sidecar(new_home(set_name, extra=[PROBE]), "probe", app_port=free_port(), start=False))
+    yield service
+    service.kill()
+
+
+def _started(sidecar: Sidecar) -> Service:
     sidecar.launch()
     service = Service(sidecar, "omnify_shared.testing.probe:create_app").start()
     sidecar.wait_for_app()
-    yield service
-    service.kill()
+    return service
 
 
 def _publish(sidecar: Sidecar, **data: str) -> None:
@@ -91,3 +100,20 @@ def test_an_app_that_was_away_loses_nothing(app: Service, seconds: int) -> None:
     assert not _times(app, "interrupted", probe.DEAD_LETTERS)
     _publish(app.sidecar, name="later", do="succeed")
     _eventually(lambda: _times(app, "later"), within=30)
+
+
+@pytest.mark.guarantee("servers of your own")
+def test_servers_that_the_environment_names_are_used_and_none_is_started(
+    new_home: NewHome, new_sidecar: NewSidecar, set_name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for entry, address in new_home(set_name).infrastructure.items():
+        monkeypatch.setenv(secrets.VARIABLES[entry], address)
+    backing = Backing(tmp_path / "servers")
+    home = backing.home(tmp_path / "brought" / "home", set_name, [PROBE])
+    app = _started(new_sidecar(home, "probe", app_port=free_port(), start=False))
+    try:
+        _publish(app.sidecar, name="brought", do="succeed")
+        _eventually(lambda: _times(app, "brought"), within=30)
+        assert backing.started == []
+    finally:
+        app.kill()

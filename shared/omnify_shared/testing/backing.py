@@ -54,9 +54,9 @@ class Backing:
         if "state.postgresql" in types:
             home.set_metadata("statestore", tablePrefix=f"omnify_test_{self._session}_{number}_")
         if field := self._shared_group(types):
-            # A component that names {namespace} has its topics prefixed with it by the sidecar.
+            # A component that names {namespace} in any field has its topics prefixed with it by the sidecar.
             home.namespace = f"home-{self._session}-{number}-"
-            home.set_metadata("pubsub", **{field: "{namespace}{appID}"})
+            home.set_metadata("pubsub", **{field: home.namespace + "{appID}", "kept apart by": "{namespace}"})
         topology.declare(home.components, home.infrastructure, namespace=home.namespace)
         return home
 
@@ -88,6 +88,11 @@ class Backing:
         if kind == "pubsub.rabbitmq":
             return self.rabbitmq
         return self.nats if kind == "pubsub.jetstream" else self.kafka
+
+    @property
+    def started(self) -> list[str]:
+        """Names of the servers that were started here."""
+        return sorted(self._servers)
 
     @property
     def redis(self) -> Redis:
