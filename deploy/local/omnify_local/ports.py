@@ -4,13 +4,16 @@ Linux hands out ephemeral ports from 32768 on, so a pinned port below that range
 connection between choosing and binding it.
 """
 
-import itertools
+import fcntl
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 LOOPBACK = "127.0.0.1"
-_FIRST, _LAST = 12000, 30000
+_FIRST, _LAST, _BLOCK = 12000, 30000, 200
 
 
 def is_free(port: int) -> bool:
@@ -34,17 +37,33 @@ def answers(port: int, host: str = LOOPBACK, timeout: float = 0.5) -> bool:
 
 
 def _candidates() -> Iterator[int]:
-    # Two runs on one machine start at different places, so they seldom even probe the same port.
-    start = _FIRST + (os.getpid() * 97) % (_LAST - _FIRST)
-    return (_FIRST + (start - _FIRST + step) % (_LAST - _FIRST) for step in itertools.count())
+    while True:
+        yield from range(start := _own_block(), start + _BLOCK)
 
 
+def _own_block() -> int:
+    """The first port of a block that no other process of this user takes ports from, until this one ends."""
+    folder = Path(tempfile.gettempdir()) / f"omnify-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for start in range(_FIRST, _LAST, _BLOCK):
+        lock = (folder / str(start)).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        _locks.append(lock)
+        return start
+    raise OSError(f"other test runs hold all ports between {_FIRST} and {_LAST}")
+
+
+_locks: list[IO[str]] = []
 _next = _candidates()
 
 
 def free_port() -> int:
-    """A free port below the ephemeral range; one process never gets the same port twice until it wrapped around."""
-    for port in itertools.islice(_next, _LAST - _FIRST):
-        if is_free(port):
-            return port
-    raise OSError(f"no free port between {_FIRST} and {_LAST}")
+    """A free port below the ephemeral range, which no process of this user gets a second time.
+
+    Raises OSError when there is none left.
+    """
+    return next(port for port in _next if is_free(port))

@@ -1,6 +1,7 @@
 """The servers behind the component sets, started on first use and shared by every home of a test session."""
 
 import secrets as random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -12,8 +13,7 @@ from omnify_local.servers import Kafka, Mailbox, Mongo, Nats, Postgres, RabbitMQ
 from omnify_local.servers.kafka import Listener
 from omnify_shared.testing.home import ExtraApp, Home
 
-_REDIS_DATABASES = 16
-_SPACES = 32  # virtual hosts of RabbitMQ, accounts of NATS
+_SPACES = 48  # virtual hosts of RabbitMQ, accounts of NATS
 # Per broker: its entry of infrastructure.json, and the component's field for an app's group of consumers.
 _BROKERS = {
     "pubsub.redis": ("redis-host", "consumerID"),
@@ -37,18 +37,18 @@ class Backing:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._servers: dict[str, Server] = {}
-        self._homes = 0
+        self._homes: Counter[str] = Counter()
         self._session = random.token_hex(4)
         self.brought = secrets.brought()
 
     def home(self, path: Path, set_name: str, extra: Iterable[ExtraApp] = ()) -> Home:
         """A new home on running servers. Raises LocalError when a server of the set cannot run here."""
-        number = self._homes
-        self._homes += 1
+        number = self._homes[set_name]
+        self._homes[set_name] += 1
         types = runfile.component_types(paths.repository(), set_name)
         home = Home(path, set_name, self._addresses(types, number), extra)
         if "pubsub.redis" in types and "redis-host" not in self.brought:
-            home.set_metadata("pubsub", redisDB=str(number % _REDIS_DATABASES))
+            home.set_metadata("pubsub", redisDB=str(number))
         if "state.mongodb" in types:
             home.set_metadata("statestore", databaseName=f"omnify-test-{self._session}-{number}")
         if "state.postgresql" in types:
@@ -61,12 +61,11 @@ class Backing:
         return home
 
     def _addresses(self, types: set[str], number: int) -> dict[str, str]:
-        space = number % _SPACES
         ours: dict[str, tuple[str, Callable[[], str]]] = {
             "pubsub.redis": ("redis-host", lambda: self.redis.address),
             "pubsub.kafka": ("kafka-brokers", lambda: self.kafka.address),
-            "pubsub.rabbitmq": ("rabbitmq-url", lambda: self.rabbitmq.url(space)),
-            "pubsub.jetstream": ("nats-url", lambda: self.nats.url(space)),
+            "pubsub.rabbitmq": ("rabbitmq-url", lambda: self.rabbitmq.url(number)),
+            "pubsub.jetstream": ("nats-url", lambda: self.nats.url(number)),
             "state.mongodb": ("mongodb-url", lambda: self.mongo.url),
             "state.postgresql": ("postgres-url", lambda: self.postgres.url),
         }

