@@ -34,7 +34,10 @@ class Server(uvicorn.Server):
 
     @classmethod
     async def serving(cls, app: Any, port: int) -> "tuple[Server, asyncio.Task[None]]":
-        server = cls(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False))
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5
+        )
+        server = cls(config)
         task = asyncio.create_task(server.serve())
         while not server.started:
             assert not task.done(), "the app did not start"
