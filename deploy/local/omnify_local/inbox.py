@@ -52,6 +52,14 @@ class Inbox:
         """How many mails there are to each address; one request, however many mails."""
         return Counter(address for item in self._get("/email") for address in _addresses(item["to"]))
 
+    def copies(self) -> dict[str, Counter[str]]:
+        """Per address, how often each mail (by its Message-ID) is there."""
+        found: dict[str, Counter[str]] = {}
+        for item in self._get("/email"):
+            for address in _addresses(item["to"]):
+                found.setdefault(address, Counter())[str(item["headers"]["message-id"])] += 1
+        return found
+
     def clear(self) -> None:
         """Drop every mail."""
         self._client.delete("/email/all").raise_for_status()

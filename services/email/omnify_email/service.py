@@ -27,6 +27,7 @@ RECORDED = point("email.send.recorded")
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=4)
+UNRECORDED = 10_000  # mails remembered as sent until their record says so
 
 
 class EmailService:
@@ -40,6 +41,7 @@ class EmailService:
         self._auth = auth
         self._sender = sender
         self._metrics = metrics
+        self._unrecorded: dict[str, str] = {}
 
     async def deliver(self, event_id: str, kind: Kind, reference: str) -> MailRecord | None:
         """Sends the mail now, or makes sure that it will be sent: returning means that it can't be forgotten.
@@ -104,8 +106,7 @@ class EmailService:
 
     async def _ended(self, mail: MailRecord) -> MailRecord:
         try:
-            async with asyncio.timeout(self._settings.fetch_timeout + self._settings.send_timeout):
-                recipient = await self._send(mail)
+            recipient = await self._sent_once(mail)
         except NothingToSend as nothing:
             return await self._store.end(mail, "skipped", reason=str(nothing))
         except PermanentError as error:
@@ -117,8 +118,20 @@ class EmailService:
         log.info("mail sent", event_id=mail.event_id, kind=mail.kind, attempts=mail.attempts)
         known = {"recipient_hash": recipient, "provider": self._sender.name, "reason": None}
         ended = await self._store.end(mail, "sent", **known)
+        self._unrecorded.pop(mail.event_id, None)
         reach(RECORDED)
         return ended
+
+    async def _sent_once(self, mail: MailRecord) -> str:
+        """Whom it went to; a mail that left and could not be recorded as sent does not leave again."""
+        if (recipient := self._unrecorded.get(mail.event_id)) is not None:
+            return recipient
+        async with asyncio.timeout(self._settings.fetch_timeout + self._settings.send_timeout):
+            recipient = await self._send(mail)
+        self._unrecorded[mail.event_id] = recipient
+        if len(self._unrecorded) > UNRECORDED:
+            del self._unrecorded[next(iter(self._unrecorded))]
+        return recipient
 
     async def _postpone(self, mail: MailRecord, reason: str) -> MailRecord:
         if mail.attempts >= TRIES:

@@ -15,8 +15,6 @@ from omnify_shared.testing import Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import NewHome, NewSidecar
 
-STORES = ("mongodb-url", "postgres-url", "postgres-connection-string")
-
 
 @dataclass
 class Wire:
@@ -32,11 +30,11 @@ def store_proxy(
 ) -> Iterator[tuple[Sidecar, Proxy]]:
     """A sidecar of the probe and its store's proxy."""
     home = new_home(set_name, extra=[PROBE])
-    with proxies_of(home, backing, tmp_path, SEED) as proxies:
-        found = [proxy for name, proxy in proxies.items() if name in STORES]
-        if not found:
+    with proxies_of(home, backing, tmp_path, SEED, "statestore.yaml") as proxies:
+        if not proxies:
             pytest.skip("the store of this set is a file")
-        yield new_sidecar(home, "probe"), found[0]
+        [proxy] = proxies.values()
+        yield new_sidecar(home, "probe"), proxy
 
 
 @pytest.fixture
