@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from omnify_shared import clock
 from omnify_shared.dapr.errors import AlreadyExists, Contended, Missing, Stale, StateConflict
-from omnify_shared.envelope import Codec, Envelope, Wire, remaining
+from omnify_shared.envelope import Codec, Envelope, Wire, pending, remaining
 from omnify_shared.events.model import CloudEvent, EventData
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.faults import point, reach
@@ -96,13 +96,25 @@ class Documents(Generic[M]):
         return {names[name]: envelope.data for name, envelope in envelopes.items() if not _expired(envelope)}
 
     async def create(
-        self, *key: str, value: M, events: Sequence[EventData] = (), ttl: timedelta | None = None
+        self,
+        *key: str,
+        value: M,
+        events: Sequence[EventData] = (),
+        ttl: timedelta | None = None,
+        fresh: bool = False,
     ) -> Stored[M]:
-        """Writes a new document. Raises AlreadyExists when there is one; of many at once exactly one wins."""
+        """Writes a new document. Raises AlreadyExists when there is one; of many at once exactly one wins.
+
+        `fresh` says that the key was just made and is nobody else's: what is there under it is this very write.
+        """
         name = key_of(self.kind, key)
         wires = self._wires(events, key[-1], 1)
         envelope = Envelope(1, value, wires, self._expiry(ttl or self._ttl))
-        await self._write(name, envelope, wires, etag=None)
+        try:
+            await self._write(name, envelope, wires, etag=None)
+        except AlreadyExists:
+            if not fresh:
+                raise
         return Stored(value, 1)
 
     async def update(self, *key: str, change: Callable[[M, Emit], M], ttl: timedelta | None = None) -> Stored[M]:
@@ -159,19 +171,29 @@ class Documents(Generic[M]):
 
     async def _write(self, name: str, envelope: Envelope[M], events: list[Wire], *, etag: str | None) -> None:
         outbox = self._outbox
-        if events and outbox:
-            await outbox.reserve(name)
+        if not events or outbox is None:
+            return await self._put(name, self._codec.encode(envelope), etag, remaining(envelope.expires_at))
+        await outbox.reserve(name)
+        try:
+            await self._put_with(events, name, envelope, etag)
+        except StateConflict:
+            outbox.release(name)
+            raise
+        except BaseException:
+            outbox.unsure(name)
+            raise
+        reach(WRITTEN)
+        outbox.committed(name, events)
+
+    async def _put_with(self, events: list[Wire], name: str, envelope: Envelope[M], etag: str | None) -> None:
+        """A store's driver repeats a write whose answer was lost, and may then take our own write for a conflict."""
         try:
             await self._put(name, self._codec.encode(envelope), etag, remaining(envelope.expires_at))
-        except BaseException as error:
-            if events and outbox and isinstance(error, StateConflict):
-                outbox.release(name)
-            elif events and outbox:
-                outbox.unsure(name)
-            raise
-        if events and outbox:
-            reach(WRITTEN)
-            outbox.committed(name, events)
+        except StateConflict:
+            entry = await self._state.get(name)
+            there = {event["id"] for event in pending(entry.data)} if entry else set()
+            if not there.issuperset(event["id"] for event in events):
+                raise
 
     async def _put(self, name: str, data: bytes, etag: str | None, ttl: timedelta | None) -> None:
         try:

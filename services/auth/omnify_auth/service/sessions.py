@@ -143,7 +143,7 @@ class Sessions:
             ended_at=None,
             ended_because=None,
         )
-        await self._store.sessions.create(session_id, value=session)
+        await self._store.sessions.create(session_id, value=session, fresh=True)
         reach(WRITTEN)
         return await self._signed_in(session, user, token)
 
