@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import httpx2 as httpx
 import pytest
 
 from conformance.probe import (
@@ -60,6 +61,14 @@ async def consumer(probe_sidecar: Sidecar) -> AsyncIterator[Consumer]:
         await asyncio.to_thread(sidecar.start)
         try:
             await asyncio.to_thread(sidecar.wait_for_app)
+            await until_ready(port)
             yield Consumer(notes, sidecar)
         finally:
             await asyncio.to_thread(sidecar.terminate)
+
+
+async def until_ready(port: int, seconds: float = 30) -> None:
+    """Waits until the app has noticed its sidecar."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=False) as client, asyncio.timeout(seconds):
+        while (await client.get("/health/ready")).status_code != 200:
+            await asyncio.sleep(0.02)
