@@ -118,7 +118,7 @@ class Post:
         lines = file.read_text().splitlines() if file.exists() else []
         return [json.loads(line) for line in lines if f'"{local_part}@shop.example"' in line]
 
-    async def one(self, server: str, local_part: str, seconds: float = 30) -> dict[str, Any]:
+    async def one(self, server: str, local_part: str, seconds: float = 60) -> dict[str, Any]:
         """The mail to one person, which has to be the only one even a little later."""
         await self.until(lambda: self.taken(server, local_part), seconds)
         await asyncio.sleep(0.5)
@@ -144,7 +144,7 @@ class Post:
             return await client.request(method, path)
 
     @staticmethod
-    async def until(holds: Callable[[], Any], seconds: float = 30) -> None:
+    async def until(holds: Callable[[], Any], seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
             while not (await found if asyncio.iscoroutine(found := holds()) else found):
                 await asyncio.sleep(POLL)
