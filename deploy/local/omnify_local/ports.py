@@ -10,7 +10,6 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 LOOPBACK = "127.0.0.1"
 _FIRST, _LAST, _BLOCK = 12000, 30000, 200
@@ -46,18 +45,16 @@ def _own_block() -> int:
     folder = Path(tempfile.gettempdir()) / f"omnify-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     for start in range(_FIRST, _LAST, _BLOCK):
-        lock = (folder / str(start)).open("w")
+        lock = os.open(folder / str(start), os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.close()
+            os.close(lock)
             continue
-        _locks.append(lock)
-        return start
+        return start  # the lock stays open, and so ours, until the process ends
     raise OSError(f"other test runs hold all ports between {_FIRST} and {_LAST}")
 
 
-_locks: list[IO[str]] = []
 _next = _candidates()
 
 
