@@ -10,10 +10,10 @@ from collections import defaultdict
 
 import pytest
 
-from omnify_local import paths
+from omnify_local import matrix, paths
 from omnify_local.guarantees import GUARANTEES, not_offered
 
-RESULTS = paths.repository() / ".omnify" / "conformance.json"
+RESULTS = paths.repository() / matrix.RESULTS
 _PROVES, _SET = "guarantee", "component set"
 Results = dict[str, dict[str, dict[str, str]]]
 
