@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,15 +45,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("set_name", chosen, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With pytest-xdist and `--dist loadgroup`: a set stays with one worker, and so does a folder of other tests.
 
-    Workers run servers of their own; a set that two workers share would be started twice.
+    Workers run servers of their own; a set that two workers share would be started twice. And two tests that need the
+    pinned ports of `make up` must not run at once.
     """
     for item in items:
         chosen = getattr(item, "callspec", None)
         folder = "/".join(item.nodeid.split("/")[:2])
         item.add_marker(pytest.mark.xdist_group(chosen.params.get("set_name", folder) if chosen else folder))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """End the run when pytest-xdist did not take our groups: it appends `@group` to the name of each grouped test."""
+    alone = [name for name in ids if "@" not in name.rpartition("]")[2]]
+    if alone and node.config.getoption("dist") == "loadgroup":
+        pytest.exit(f"pytest-xdist did not group {len(alone)} tests, {alone[0]} first", pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.hookimpl(wrapper=True)
