@@ -1,6 +1,7 @@
 """Guarantees of events, the same on every component set: none lost, none handled twice, whatever the order."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -25,12 +26,14 @@ from conformance.probe import (
 )
 from omnify_local.ports import free_port
 from omnify_shared import clock
-from omnify_shared.documents import Documents
+from omnify_shared.documents import Documents, Emit
 from omnify_shared.envelope import Wire, pending
 from omnify_shared.events import CloudEvent, outbox
 from omnify_shared.events.journal import Journal, head_key, read_journal, segment_key
+from omnify_shared.events.model import LARGEST
 from omnify_shared.ids import new_id
 from omnify_shared.platform import Platform
+from omnify_shared.problems import PayloadTooLarge
 from omnify_shared.testing import Sidecar
 from omnify_shared.testing.plugin import NewHome
 
@@ -69,6 +72,31 @@ async def test_a_committed_event_is_handled_with_its_facts(probe: Platform, cons
     stored = await things(probe).load(name)
     assert stored is not None
     assert stored.version == 2, "clearing published events is not a change of the aggregate"
+
+
+@pytest.mark.guarantee("outbox")
+async def test_an_event_as_large_as_may_be_arrives_and_a_larger_one_is_refused_with_its_change(
+    probe: Platform, consumer: Consumer
+) -> None:
+    name = new_id()
+    await create(probe, name)
+    bare = len(to_json(CloudEvent.of(ThingHappened(name=name), source="probe", subject=name, sequence=2).wire()))
+
+    def touch(size: int) -> Callable[[Thing, Emit], Thing]:
+        def change(thing: Thing, emit: Emit) -> Thing:
+            emit(ThingHappened(name=name, fail="x" * (size - bare)))
+            return thing.model_copy()
+
+        return change
+
+    with pytest.raises(PayloadTooLarge, match=f"of {LARGEST + 1} bytes"):
+        await things(probe).update(name, change=touch(LARGEST + 1))
+    stored = await things(probe).load(name)
+    assert stored is not None
+    assert stored.version == 1
+    await things(probe).update(name, change=touch(LARGEST))
+    handled = await consumer.notes.wait_for(name, 2)
+    assert {len(event.data.fail) for event in handled} == {0, LARGEST - bare}
 
 
 @pytest.mark.guarantee("outbox")

@@ -18,6 +18,7 @@ GUARANTEES = {
     "time to live": "a document is gone when its time is over, and not before",
     "schema upgrade": "a document of the previous schema is read and carried on",
     "outbox": "the events of a committed change are published, also after a crash in between",
+    "any order": "events that arrive late, twice or the wrong way round leave the same result",
     "handled once": "an event that is delivered again is dropped",
     "order per key": "the events of one aggregate arrive in their order",
     "retry": "an event whose handler failed is tried again",

@@ -41,12 +41,12 @@ def copy(tmp_path: Path) -> Iterator[Path]:
         process.kill()
 
 
-def _run(root: Path, log: Path) -> subprocess.Popen[bytes]:
+def _run(root: Path, log: Path, *options: str) -> subprocess.Popen[bytes]:
     # The copy of email comes first too, so that a test can break it.
     members = [root / "deploy" / "local", root / "shared", root / "services" / "email"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, members))}
     environment.pop("OMNIFY_SMTP_URL", None)
-    command = [sys.executable, "-m", "omnify_local", "up"]
+    command = [sys.executable, "-m", "omnify_local", "up", *options]
     with log.open("wb") as output:
         return subprocess.Popen(command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
@@ -103,6 +103,22 @@ def test_up_runs_everything_stops_everything_and_keeps_the_data(copy: Path, tmp_
     _wait_for_report(copy, process, log)
     assert inbox.mails("ann@example.com"), "mails are gone after a restart"
     inbox.close()
+    _stop(copy, process)
+
+
+def test_locked_down_it_runs_the_same_journey_and_lets_nobody_past_the_sidecars(copy: Path, tmp_path: Path) -> None:
+    log = tmp_path / "up.log"
+    process = _run(copy, log, "--profile", "secure")
+    report = _wait_for_report(copy, process, log)
+    assert "locked down" in log.read_text()
+    assert (report["profile"], "sentry" in report["servers"]) == ("secure", True)
+    _sign_up(report, "ann@example.com")
+    inbox = Inbox(report["mailbox"])
+    inbox.wait_for("ann@example.com")
+    inbox.close()
+    auth = report["apps"]["auth"]
+    for address in (f"{auth['url']}/internal/users/1/contact", f"{auth['sidecar']}/v1.0/state/statestore/user"):
+        assert httpx.get(address).status_code == 401, address
     _stop(copy, process)
 
 

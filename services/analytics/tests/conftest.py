@@ -110,9 +110,31 @@ class Analytics:
             "analytics",
             [sys.executable, *arguments, "--port", str(self.port), "--no-access-log"],
             log=self.home.logs / "analytics.log",
-            env={**self.sidecar.app_environment, "OMNIFY_ENVIRONMENT": "test", **self.settings},
+            env={
+                **self.sidecar.app_environment,
+                "OMNIFY_ENVIRONMENT": "test",
+                "OMNIFY_FAULT_POINT": str(self._orders),
+                **self.settings,
+            },
         )
         self.process.wait_until(self._ready, timeout=30)
+
+    @property
+    def _orders(self) -> Path:
+        return self.home.path / "analytics.die"
+
+    def die_at(self, point: str, *, passing: int = 1) -> None:
+        """Have it kill itself when it comes to this point for the given time (see omnify_shared/faults.py)."""
+        self._orders.write_text(f"{point} {passing}")
+
+    def wait_for_death(self) -> None:
+        """Wait until it has died of `die_at`."""
+        assert self.process is not None
+        deadline = time.monotonic() + 60
+        while self.process.running:
+            assert time.monotonic() < deadline, "it did not come to the point"
+            time.sleep(0.02)
+        self.process.kill()
 
     def _ready(self) -> bool:
         try:

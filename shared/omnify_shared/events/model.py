@@ -9,10 +9,14 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import to_json
 
 from omnify_shared import clock
 from omnify_shared.context import current
 from omnify_shared.ids import new_id
+from omnify_shared.problems import PayloadTooLarge
+
+LARGEST = 64 * 1024  # bytes on the wire that every intermediary has to forward (CloudEvents 1.0, "Size Limits")
 
 _TYPE = re.compile(r"^omnify\.([a-z]+)\.[a-z_]+\.[a-z_]+\.v\d+$")
 
@@ -73,8 +77,15 @@ class CloudEvent(BaseModel, Generic[E]):
         )
 
     def wire(self) -> dict[str, JsonValue]:
-        """The event as a JSON object; `sequence` travels as a string, as its extension asks for."""
+        """The event as a JSON object; `sequence` travels as a string, as its extension asks for.
+
+        Raises PayloadTooLarge for one of over LARGEST bytes: a broker that refuses it would do so for ever, and the
+        aggregate that it is written with would never be rid of it.
+        """
         body = self.model_dump(mode="json", serialize_as_any=True)
         if self.traceparent is None:
             del body["traceparent"]
-        return body | {"sequence": str(self.sequence)}
+        wire = body | {"sequence": str(self.sequence)}
+        if (size := len(to_json(wire))) > LARGEST:
+            raise PayloadTooLarge(f"this change makes an event {self.type} of {size} bytes; at most {LARGEST} are sent")
+        return wire
