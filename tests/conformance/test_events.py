@@ -154,6 +154,23 @@ async def test_a_crash_between_publication_and_clearing_handles_nothing_twice(
 
 
 @pytest.mark.guarantee("outbox")
+async def test_a_replica_that_leaves_takes_its_journal_along(
+    probe: Platform, consumer: Consumer, probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BEAT", 0.3)
+    name = new_id()
+    async with running(probe_sidecar) as leaver:
+        await create(leaver, name)
+        await consumer.notes.wait_for(name)
+        replica = leaver.outbox._journal.replica
+        assert await probe.state.get(segment_key(replica, 0)) is not None
+    left = [await probe.state.get(key) for key in (head_key(replica), segment_key(replica, 0))]
+    replicas = await probe.state.get(outbox.REPLICAS_KEY)
+    assert left == [None, None]
+    assert replicas is None or replica not in replicas.data.decode()
+
+
+@pytest.mark.guarantee("outbox")
 async def test_a_replica_whose_clock_is_behind_is_not_taken_for_dead(
     probe: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,11 @@ class Journal:
         """How many aggregates may hold unpublished events."""
         return len(self._uses)
 
+    @property
+    def segments(self) -> list[int]:
+        """The numbers of its segments."""
+        return list(self._segments)
+
     async def reserve(self, key: str) -> None:
         """Makes `key` findable after a crash; returns when that is durable.
 
@@ -180,3 +185,10 @@ async def read_journal(state: StateStore, replica: str) -> tuple[float, list[int
     found = await state.get_many(segment_key(replica, number) for number in numbers)
     keys = {key for entry in found.values() for key in from_json(entry.data)}
     return float(content["seen"]), numbers, keys
+
+
+async def forget_journal(state: StateStore, replica: str, segments: Iterable[int]) -> None:
+    """Deletes a journal that is needed no longer; the head last, by which a crash in between can be mended."""
+    for number in segments:
+        await state.delete(segment_key(replica, number))
+    await state.delete(head_key(replica))

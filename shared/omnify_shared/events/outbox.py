@@ -9,7 +9,7 @@ next replica, or the next start, publishes; a second publication carries the sam
 import asyncio
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from omnify_shared.dapr.client import CALL_TIMEOUT
 from omnify_shared.dapr.errors import SidecarError, SidecarUnavailable, Stale, StateConflict
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.envelope import Wire, pending, without
-from omnify_shared.events.journal import Journal, SignsOfLife, head_key, read_journal, segment_key, signs_of
+from omnify_shared.events.journal import Journal, SignsOfLife, forget_journal, read_journal, signs_of
 from omnify_shared.events.publisher import Publisher
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
@@ -203,9 +203,10 @@ class Outbox:
                 log.info("publishing events left by a stopped replica", aggregate=key, events=len(left))
                 await self._journal.reserve(key)
                 self.committed(key, left)
-        for number in segments:
-            await self._state.delete(segment_key(replica, number))
-        await self._state.delete(head_key(replica))
+        await self._remove(replica, segments)
+
+    async def _remove(self, replica: str, segments: Iterable[int]) -> None:
+        await forget_journal(self._state, replica, segments)
         await self._change_replicas(remove=replica)
 
     async def _clear_all(self) -> None:
@@ -248,7 +249,6 @@ class Outbox:
                     await asyncio.sleep(0.02)
                 await self._tidy()
                 if self._journal.size == 0 and self._recovered.is_set():
-                    await self._change_replicas(remove=self._journal.replica)
-                    await self._state.delete(head_key(self._journal.replica))
+                    await self._remove(self._journal.replica, self._journal.segments)
         except (TimeoutError, SidecarError, StateConflict) as error:
             log.warning("outbox not drained; the next start goes on", reason=str(error) or type(error).__name__)
