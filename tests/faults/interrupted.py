@@ -36,6 +36,17 @@ def orders() -> tuple[bytes, str]:
     return "\n".join(["customer,day,amount", *lines]).encode(), f"{total // 100}.{total % 100:02}"
 
 
+def sign_up(marketer: Marketer) -> httpx.Response:
+    """A registration, whatever comes of it."""
+    body = {
+        "email": marketer.email,
+        "password": marketer.password,
+        "full_name": marketer.full_name,
+        "organization_name": marketer.organization,
+    }
+    return marketer.http.post("/api/auth/register", json=body)
+
+
 class Interrupted(Deaths):
     """The journeys. Every one acknowledges one thing, and finds it at the end."""
 
@@ -58,13 +69,7 @@ class Interrupted(Deaths):
     def registering(self, point: str) -> Check:
         """Auth dies while somebody registers: the address is not blocked, and one mail comes."""
         marketer = self.new_marketer()
-        body = {
-            "email": marketer.email,
-            "password": marketer.password,
-            "full_name": marketer.full_name,
-            "organization_name": marketer.organization,
-        }
-        outcome = self.interrupted(self.auth, point, lambda: marketer.http.post("/api/auth/register", json=body))
+        outcome = self.interrupted(self.auth, point, lambda: sign_up(marketer))
         if not outcome.ok and point not in WRITTEN:
             marketer.register()
         return self._joining(marketer, point)
@@ -102,10 +107,10 @@ class Interrupted(Deaths):
         return check
 
     def minting(self, point: str) -> Check:
-        """Auth dies while email asks it for a token: the mail comes a moment later."""
+        """Auth dies while email asks it for a token, at times before it has answered the registration that the token
+        is for: the mail comes a moment later."""
         marketer = self.new_marketer()
-        with self.dying(self.auth, point):
-            marketer.register()
+        self.interrupted(self.auth, point, lambda: sign_up(marketer))
         return self._joining(marketer, point)
 
     def logging_in(self, point: str) -> Check:
