@@ -104,7 +104,7 @@ class JwksCache:
         """
         due = self._tried_at + (JWKS_RETRY_INTERVAL if self._failure else JWKS_MIN_INTERVAL)
         if kid not in self._keys and not self._failure:
-            await asyncio.sleep(due - time.monotonic())
+            await _until(due)
         if time.monotonic() >= due:
             await self._fetch()
 
@@ -115,6 +115,12 @@ class JwksCache:
             self._failure, self._fetched_at = None, time.monotonic()
         except SidecarError as error:
             self._failure = error
+
+
+async def _until(due: float) -> None:
+    """Returns at that monotonic time or later. uvloop's timers count whole milliseconds, so one sleep may be early."""
+    while (left := due - time.monotonic()) > 0:  # noqa: ASYNC110 - nothing could tell that it is time but a clock
+        await asyncio.sleep(left)
 
 
 def _usable(document: Any) -> dict[str, PyJWK]:

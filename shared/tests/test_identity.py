@@ -11,6 +11,7 @@ from typing import Any
 import httpx2 as httpx
 import jwt
 import pytest
+import uvloop
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
@@ -215,6 +216,20 @@ async def test_made_up_keys_have_no_new_key_refused(
     assert len(await asyncio.gather(*(checks.verify(fresh.token("k2")) for _ in range(20)))) == 20
     assert time.monotonic() - started < 5
     assert fresh.fetches == 3
+
+
+def test_the_wait_for_a_new_key_is_never_cut_short() -> None:
+    """On the loop that services run on: a sleep of it may end a part of a millisecond early."""
+
+    async def early() -> int:
+        cut = 0
+        for number in range(300):
+            due = time.monotonic() + 0.0103 + number / 100_000
+            await identity._until(due)
+            cut += time.monotonic() < due
+        return cut
+
+    assert uvloop.run(early()) == 0
 
 
 async def test_strangers_that_wait_for_keys_are_few(

@@ -122,8 +122,9 @@ class KeyRing:
             waiting = ring.keys[-1].signs_from > now
             return ring if waiting else Ring(keys=(*self._schedule.alive(ring, now), candidate))
 
-        stored = await self._documents.upsert(RECORD, initial=lambda: Ring(keys=()), change=change)
-        self._take(stored.value, now)
+        async with self._lock:
+            stored = await self._documents.upsert(RECORD, initial=lambda: Ring(keys=()), change=change)
+            self._take(stored.value, now)
         return stored.value
 
     async def current(self) -> Ring:
