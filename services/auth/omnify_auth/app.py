@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from omnify_auth import routes
+from omnify_auth.routes import ROUTERS
 from omnify_auth.service import build
 from omnify_auth.settings import AuthSettings
 from omnify_auth.vault import KEY_ENCRYPTION_KEY, PEPPER
@@ -16,7 +16,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         settings or AuthSettings(),
         title="Omnify auth",
         build=build,
-        routers=[routes.public, routes.well_known, routes.internal, routes.operator],
+        routers=ROUTERS,
         revocations=True,
         keys=lambda _: app.state.service.jwks,
         access=Access(secrets=(PEPPER, KEY_ENCRYPTION_KEY)),

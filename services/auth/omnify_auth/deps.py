@@ -8,6 +8,7 @@ from omnify_auth.service import AuthService
 from omnify_shared.deps import service_of
 from omnify_shared.problems import Forbidden
 
+NO_STORE = {"Cache-Control": "no-store"}
 ServiceDep = Annotated[AuthService, Depends(service_of(AuthService))]
 
 

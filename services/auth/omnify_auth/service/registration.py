@@ -19,7 +19,7 @@ from omnify_auth.events import RegistrationRepeated, UserRegistered, Verificatio
 from omnify_auth.hashing import Hasher
 from omnify_auth.passwords import context_words, weakness
 from omnify_auth.records import Address, Decoy, Membership, Organization, PasswordHash, User, Verification
-from omnify_auth.schemas import RegisterIn
+from omnify_auth.schemas.accounts import RegisterIn
 from omnify_auth.service.directory import Directory
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store

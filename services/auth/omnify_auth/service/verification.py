@@ -13,7 +13,7 @@ from uuid import UUID
 
 from omnify_auth.errors import InvalidToken
 from omnify_auth.records import MailedToken, Organization, User, Verification
-from omnify_auth.schemas import MintedTokenOut
+from omnify_auth.schemas.internal import MintedTokenOut
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_shared import clock

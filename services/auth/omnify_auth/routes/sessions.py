@@ -1,0 +1,57 @@
+"""`/api/auth`: signing in, staying signed in, signing out."""
+
+from fastapi import APIRouter, Response, status
+
+from omnify_auth.deps import NO_STORE, ServiceDep
+from omnify_auth.schemas.accounts import UserOut
+from omnify_auth.schemas.sessions import LoginIn, RefreshIn, TokensOut
+from omnify_auth.service.sessions import SignedIn
+from omnify_shared.identity import CurrentPrincipal
+
+router = APIRouter(prefix="/api/auth", tags=["auth"])
+
+
+@router.post("/login")
+async def login(form: LoginIn, service: ServiceDep, response: Response) -> TokensOut:
+    """Signs in with a password.
+
+    401 `invalid-credentials`, 403 `email-not-verified`. From the fifth wrong one in a row on there is a wait, 30 s and
+    doubling: 429 `too-many-guesses` with `Retry-After`.
+    """
+    response.headers.update(NO_STORE)
+    with service.logins.counted():
+        return _tokens(await service.sessions.login(form.email, form.password))
+
+
+@router.post("/refresh")
+async def refresh(form: RefreshIn, service: ServiceDep, response: Response) -> TokensOut:
+    """Exchanges a refresh token. The old one may be repeated for 10 s; after that, using it ends the session.
+
+    A session ends 14 days after its last exchange and 30 days after the sign-in: 401 `invalid-refresh-token`.
+    """
+    response.headers.update(NO_STORE)
+    return _tokens(await service.sessions.refresh(form.refresh_token))
+
+
+@router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
+async def logout(principal: CurrentPrincipal, service: ServiceDep) -> None:
+    """Ends the session of the access token; every service refuses its tokens within seconds."""
+    await service.sessions.logout(principal.session_id)
+
+
+def _tokens(signed_in: SignedIn) -> TokensOut:
+    user, session = signed_in.user, signed_in.session
+    return TokensOut(
+        access_token=signed_in.access.text,
+        refresh_token=signed_in.refresh.text,
+        token_type="Bearer",  # noqa: S106 - RFC 6750's name
+        expires_in=signed_in.access.expires_in,
+        session_id=session.session_id,
+        user=UserOut(
+            user_id=user.user_id,
+            email=user.email,
+            full_name=user.full_name,
+            organization_id=session.organization_id,
+            roles=signed_in.roles,
+        ),
+    )
