@@ -1,7 +1,8 @@
 """Who is calling: access tokens (RFC 9068, ES256), checked in every service without a call per request.
 
 Keys come from auth's JWKS (RFC 7517) through the sidecar, are cached, and are fetched again for an unknown `kid`.
-Routes state what they need in their signature: `CurrentPrincipal`, or `Annotated[Principal, Depends(allowed("…"))]`.
+Routes state what they need in their signature: `CurrentPrincipal`, `FreshPrincipal` where the user must just have
+proven who they are, or `Annotated[Principal, Depends(allowed("…"))]`.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import jwt
@@ -40,6 +41,7 @@ CACHED_TOKENS = 4096
 CACHED_HEADERS = 64
 MAX_TOKEN = 4096  # characters
 MAX_TIME = 2**33  # unix seconds, in the year 2242
+MAX_AUTH_AGE = 600  # seconds since the user proved who they are, for what a stolen session must not do (RFC 9470)
 REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "org", "sid", "roles"]
 
 Jwks = dict[str, Any]
@@ -57,6 +59,20 @@ class Principal:
     permissions: frozenset[str]
     expires_at: datetime
     token: str
+    authenticated_at: datetime
+    """When the user last proved who they are, at sign-in or step-up; 1970 when the token does not say."""
+    amr: tuple[str, ...]
+    """By what (RFC 8176); empty when the token does not say."""
+
+
+class ReauthenticationRequired(Unauthorized):
+    """The token is good, but its user has to prove again who they are (RFC 9470 §3)."""
+
+    type, title = "reauthentication-required", "Confirm who you are"
+
+    def __init__(self) -> None:
+        super().__init__("sign in again, or step up: POST /api/auth/step-up", max_age=MAX_AUTH_AGE)
+        self.headers["WWW-Authenticate"] = f'Bearer error="insufficient_user_authentication", max_age={MAX_AUTH_AGE}'
 
 
 class JwksCache:
@@ -238,7 +254,19 @@ def _principal(claims: Mapping[str, Any], token: str) -> Principal:
         permissions=permissions_of(roles),
         expires_at=datetime.fromtimestamp(int(expires) + LEEWAY, UTC),
         token=token,
+        authenticated_at=_auth_time(claims.get("auth_time")),
+        amr=_methods(claims.get("amr")),
     )
+
+
+def _auth_time(claim: Any) -> datetime:
+    known = isinstance(claim, int | float) and not isinstance(claim, bool) and 0 < claim < MAX_TIME
+    return datetime.fromtimestamp(int(claim) if known else 0, UTC)
+
+
+def _methods(claim: Any) -> tuple[str, ...]:
+    known = isinstance(claim, list) and all(isinstance(method, str) for method in claim)
+    return tuple(claim) if known else ()
 
 
 def bearer_token(request: Request) -> str:
@@ -256,6 +284,16 @@ async def current_principal(request: Request) -> Principal:
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+async def fresh(principal: CurrentPrincipal) -> Principal:
+    """Dependency: the caller, who signed in or stepped up within ten minutes. Raises ReauthenticationRequired (401)."""
+    if clock.now() - principal.authenticated_at > timedelta(seconds=MAX_AUTH_AGE):
+        raise ReauthenticationRequired
+    return principal
+
+
+FreshPrincipal = Annotated[Principal, Depends(fresh)]
 
 
 def allowed(permission: str) -> Callable[[Principal], Awaitable[Principal]]:

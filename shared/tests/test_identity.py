@@ -380,6 +380,32 @@ async def test_permissions_open_and_close_routes(lab: Lab, signer: Signer) -> No
     assert (await lab.through.get("/view")).status_code == 401
 
 
+async def test_sensitive_routes_want_a_fresh_sign_in(lab: Lab, signer: Signer) -> None:
+    async def answer(**claims: Any) -> httpx.Response:
+        return await lab.through.get("/sensitive", headers=bearer(signer.token(**claims)))
+
+    now = int(time.time())
+    assert (await answer(auth_time=now - 500, amr=["pwd", "otp"])).json() == ["user-1", "pwd", "otp"]
+    stale = await answer(auth_time=now - 601)
+    assert (stale.status_code, stale.json()["type"].rpartition("/")[2]) == (401, "reauthentication-required")
+    assert stale.json()["max_age"] == 600
+    challenge = 'Bearer error="insufficient_user_authentication", max_age=600'
+    assert stale.headers["www-authenticate"] == challenge
+    assert (await lab.through.get("/sensitive")).headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("claim", [None, "now", True, -5, 0, 10**20, float("inf"), [1], {}])
+async def test_a_token_that_does_not_say_when_is_good_but_not_fresh(lab: Lab, signer: Signer, claim: Any) -> None:
+    token = bearer(signer.token(auth_time=claim) if claim is not None else signer.token(without=("auth_time", "amr")))
+    assert (await lab.through.get("/me", headers=token)).status_code == 200
+    assert (await lab.through.get("/sensitive", headers=token)).status_code == 401
+
+
+@pytest.mark.parametrize("claim", [None, "pwd", {"pwd": 1}, ["pwd", 1]])
+async def test_methods_that_are_no_list_of_texts_are_none(checks: Identity, fresh: Signer, claim: Any) -> None:
+    assert (await checks.verify(fresh.token(amr=claim))).amr == ()
+
+
 @pytest.mark.parametrize("name", ["dapr-caller-app-id", "Dapr-Caller-App-Id", "DAPR-CALLER-APP-ID"])
 async def test_an_internal_route_is_for_its_callers(lab: Lab, new_sidecar: NewSidecar, name: str) -> None:
     assert (await lab.through.get("/internal/mail")).status_code == 403

@@ -20,7 +20,7 @@ from omnify_shared.access import Access, Call
 from omnify_shared.app import service_app
 from omnify_shared.deps import service_of
 from omnify_shared.idempotency import IdempotentRoute
-from omnify_shared.identity import CurrentPrincipal, Principal, allowed, require_caller
+from omnify_shared.identity import CurrentPrincipal, FreshPrincipal, Principal, allowed, require_caller
 from omnify_shared.platform import Platform
 from omnify_shared.problems import Conflict, TooManyRequests, Unavailable
 from omnify_shared.settings import Settings
@@ -145,6 +145,11 @@ async def me(principal: CurrentPrincipal) -> list[str]:
 @router.get("/view")
 async def view(principal: Viewer) -> str:
     return principal.user_id
+
+
+@router.get("/sensitive")
+async def sensitive(principal: FreshPrincipal) -> list[str]:
+    return [principal.user_id, *principal.amr]
 
 
 @router.get("/export")

@@ -21,8 +21,8 @@ def schema() -> dict[str, Any]:
         "roles": {"type": "array", "items": {"type": "string"}, "description": "The user's roles in the organisation."},
         "iat": _TIME,
         "exp": _TIME,
-        "auth_time": _TIME | {"description": "When the user signed in with a password; a refresh keeps it."},
-        "amr": {"type": "array", "items": {"type": "string"}, "description": "How the user signed in (RFC 8176)."},
+        "auth_time": _TIME | {"description": "When the user last signed in or stepped up; a refresh keeps it."},
+        "amr": {"type": "array", "items": {"type": "string"}, "description": "By what the user did (RFC 8176)."},
         "jti": _ID | {"description": "The token's own id."},
     }
     return {
