@@ -25,6 +25,7 @@ OPTIONS: dict[str, Any] = {
 }
 WRITTEN = ("auth.register.created", "outbox.event.written", "outbox.event.published", "outbox.event.cleared")
 MAIL_WITHIN = 60.0  # seconds: an event's adoption, a mail's lease and its next try, on a busy machine
+SPENT, ENDED = 400, 401  # what a token that was proven, and a session that has ended, are answered
 GRACE = 9.0  # seconds; auth takes a spent refresh token for 10
 
 
@@ -67,12 +68,16 @@ class Interrupted(Deaths):
             marketer.close()
 
     def registering(self, point: str) -> Check:
-        """Auth dies while somebody registers: the address is not blocked, and one mail comes."""
+        """Auth dies while somebody registers: the address is not blocked, and one mail comes.
+
+        Two where the registration was written and its caller's sidecar repeats it: a registration may be repeated, and
+        each time a mail is asked for.
+        """
         marketer = self.new_marketer()
         outcome = self.interrupted(self.auth, point, lambda: sign_up(marketer))
         if not outcome.ok and point not in WRITTEN:
             marketer.register()
-        return self._joining(marketer, point)
+        return self._joining(marketer, point, mails=2 if point in WRITTEN else 1)
 
     def _joining(self, marketer: Marketer, point: str, mails: int = 1) -> Check:
         """A registration was promised: its mail comes, once, and the account works."""
@@ -96,7 +101,7 @@ class Interrupted(Deaths):
         def prove() -> httpx.Response:
             return marketer.http.post("/api/auth/verify-email", json={"token": token})
 
-        self.interrupted(self.auth, point, prove)
+        self.interrupted(self.auth, point, prove, repeated=SPENT)
         self.ledger.acknowledge(point)
 
         def check() -> None:
@@ -154,7 +159,11 @@ class Interrupted(Deaths):
         marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
         old = marketer.tokens
         headers = {"authorization": f"Bearer {old['access_token']}"}
-        self.interrupted(self.auth, point, lambda: marketer.http.post("/api/auth/logout", headers=headers))
+
+        def log_out() -> httpx.Response:
+            return marketer.http.post("/api/auth/logout", headers=headers)
+
+        self.interrupted(self.auth, point, log_out, repeated=ENDED)
         self.ledger.acknowledge(point)
 
         def check() -> None:
