@@ -6,6 +6,10 @@ Problem
 ├── InvalidRefreshToken    401  unknown, spent, expired or revoked: one answer for all
 ├── InvalidToken           400  a mailed token that is unknown, used or expired: one answer for all
 ├── TooManyGuesses         429  wait before the next guess, whether or not the address is known
+├── MfaRequired            403  right password; a second factor is wanted, with a challenge for it
+├── InvalidCode            401  a one-time or recovery code that is wrong, spent or of no factor
+├── InvalidChallenge       401  an `mfa_token` that is unknown, used or expired
+├── NoFactor               409  the account has no such second factor
 ├── HashingBusy            503  more sign-ins than the cores can hash
 └── KeysUnavailable        503  the signing keys can't be read
 """
@@ -13,7 +17,7 @@ Problem
 from datetime import timedelta
 from math import ceil
 
-from omnify_shared.problems import BadRequest, Forbidden, TooManyRequests, Unauthorized, Unavailable
+from omnify_shared.problems import BadRequest, Conflict, Forbidden, TooManyRequests, Unauthorized, Unavailable
 
 
 class InvalidCredentials(Unauthorized):
@@ -63,3 +67,35 @@ class KeysUnavailable(Unavailable):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, retry_after=5)
+
+
+class MfaRequired(Forbidden):
+    type, title = "mfa-required", "A second factor is needed"
+
+    def __init__(self, methods: tuple[str, ...], token: str | None = None) -> None:
+        """`token` is the challenge to answer at sign-in; a step-up takes the factor in the same request instead."""
+        challenge = {"mfa_token": token} if token else {}
+        super().__init__(
+            "send a code of one of the methods",
+            headers={"Cache-Control": "no-store"},
+            methods=list(methods),
+            **challenge,
+        )
+
+
+class InvalidCode(Unauthorized):
+    type, title = "invalid-code", "The code is not valid"
+
+    def __init__(self) -> None:
+        super().__init__("it is wrong, was used before or has expired; send a new one")
+
+
+class InvalidChallenge(Unauthorized):
+    type, title = "invalid-mfa-token", "The sign-in took too long"
+
+    def __init__(self) -> None:
+        super().__init__("it was used or has expired; sign in with the password again")
+
+
+class NoFactor(Conflict):
+    type, title = "no-such-factor", "The factor is not set up"

@@ -42,4 +42,53 @@ class SessionRevoked(EventData, type="omnify.auth.session.revoked.v1"):
     expires_at: datetime
 
 
-EVENTS = (UserRegistered, VerificationRequested, RegistrationRepeated, SessionRevoked)
+class FactorAdded(EventData, type="omnify.auth.factor.added.v1"):
+    """A user set up a second factor, or replaced the one of that method. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+    method: str
+
+
+class FactorRemoved(EventData, type="omnify.auth.factor.removed.v1"):
+    """A user took a second factor away. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+    method: str
+
+
+class RecoveryCodesMade(EventData, type="omnify.auth.recovery_codes.made.v1"):
+    """A user got a new set of recovery codes; older ones are void. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+
+
+class RecoveryCodeUsed(EventData, type="omnify.auth.recovery_code.used.v1"):
+    """A recovery code stood in for a second factor. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+    left: int
+
+
+class SessionSteppedUp(EventData, type="omnify.auth.session.stepped_up.v1"):
+    """A signed-in user proved again who they are. `subject` is the session's id."""
+
+    user_id: str
+    organization_id: str
+    session_id: str
+
+
+EVENTS = (
+    UserRegistered,
+    VerificationRequested,
+    RegistrationRepeated,
+    SessionRevoked,
+    FactorAdded,
+    FactorRemoved,
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
+    SessionSteppedUp,
+)

@@ -3,21 +3,24 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from omnify_auth.errors import EmailNotVerified, InvalidCredentials, TooManyGuesses
+from omnify_auth.errors import EmailNotVerified, InvalidCode, InvalidCredentials, MfaRequired, TooManyGuesses
 from omnify_shared.telemetry import Telemetry
 
 OUTCOMES: dict[type[Exception], str] = {
     InvalidCredentials: "wrong",
     EmailNotVerified: "unverified",
+    MfaRequired: "half",
+    InvalidCode: "wrong",
     TooManyGuesses: "throttled",
 }
 
 
 class LoginMetrics:
-    """`omnify.logins` by `outcome`: success, wrong, unverified, throttled, or failed when it is not the caller's."""
+    """`omnify.logins` by `outcome`: success, half (a second factor is wanted), wrong, unverified, throttled, or failed
+    when it is not the caller's."""
 
     def __init__(self, telemetry: Telemetry) -> None:
-        starts = [{"outcome": outcome} for outcome in ("success", "failed", *OUTCOMES.values())]
+        starts = [{"outcome": outcome} for outcome in ("success", "failed", *sorted(set(OUTCOMES.values())))]
         self._logins = telemetry.counter("omnify.logins", "Sign-ins by how they ended.", starts)
 
     @contextmanager

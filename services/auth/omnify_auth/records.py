@@ -118,6 +118,8 @@ class Session(Record):
     spent: Spent | None
     ended_at: datetime | None
     ended_because: EndReason | None
+    authenticated_at: datetime | None = None
+    """When its user last stepped up."""
 
 
 class SigningKey(Record):
@@ -140,3 +142,38 @@ class RootKey(Record):
     """The random key from which the keys for address digests and refresh tokens are derived."""
 
     sealed: Sealed
+
+
+class Totp(Record):
+    """A one-time-password generator (RFC 6238): its sealed secret, and the last time step that was spent."""
+
+    secret: Sealed
+    made_at: datetime
+    last_step: int
+    last_used_at: datetime | None
+
+
+class Factors(Record):
+    """The second factors of one user. A generator counts once a code of it was shown; until then it is pending.
+
+    Recovery codes are keyed digests of those that are left.
+    """
+
+    user_id: str
+    totp: Totp | None
+    pending_totp: Totp | None
+    recovery_codes: tuple[str, ...]
+    recovery_codes_made_at: datetime | None
+
+
+class Challenge(Record):
+    """A sign-in that waits for its second factor; void once used or when the password changes.
+
+    `digest` is SHA-256 (hex) of the token's secret, `password` that of the hash which was matched.
+    """
+
+    challenge_id: str
+    user_id: str
+    digest: str
+    password: str
+    used_at: datetime | None

@@ -22,6 +22,7 @@ _CEILINGS: dict[str, Any] = {
     "refresh_grace": timedelta(seconds=10),
     "key_rotation": timedelta(days=1),
     "verification_ttl": timedelta(hours=1),
+    "challenge_ttl": timedelta(minutes=5),
     "guesses_free": 5,
     "guesses_ceiling": 100,
 }
@@ -50,6 +51,9 @@ class AuthSettings(Settings):
     mails_per_window: int = Field(default=5, ge=1)
     mails_window: timedelta = timedelta(minutes=10)
     mails_per_day: int = Field(default=20, ge=1)
+
+    challenge_ttl: timedelta = timedelta(minutes=5)
+    totp_setup_ttl: timedelta = timedelta(minutes=15)
 
     access_token_ttl: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))
     refresh_idle: timedelta = timedelta(days=14)

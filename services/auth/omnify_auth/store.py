@@ -3,7 +3,19 @@
 from datetime import timedelta
 
 from omnify_auth.recent import Recent
-from omnify_auth.records import Address, Decoy, Guard, Organization, Ring, RootKey, Session, User, Verification
+from omnify_auth.records import (
+    Address,
+    Challenge,
+    Decoy,
+    Factors,
+    Guard,
+    Organization,
+    Ring,
+    RootKey,
+    Session,
+    User,
+    Verification,
+)
 from omnify_auth.settings import AuthSettings
 from omnify_shared.documents import Documents, key_of
 from omnify_shared.envelope import Codec
@@ -24,8 +36,10 @@ class Store:
     | organization | organisation id            | registration           | never                        |
     | verification | verification id            | registration           | proof, or `unverified_ttl`   |
     | decoy        | digest of the address      | a mail that isn't sent | a minute                     |
-    | guard        | digest of the address      | a wrong guess          | 30 days, if nobody's address |
+    | guard        | digest of the address, or `<user id>.<factor>` | a wrong guess | 30 days, if nobody's |
     | session      | session id                 | login                  | its end, and a day           |
+    | factors      | user id                    | setting up a factor    | never                        |
+    | challenge    | challenge id               | a right password       | 5 minutes                    |
     | keyring      | "main"                     | first use              | never                        |
     | root         | "main"                     | first use              | never                        |
     """
@@ -41,6 +55,8 @@ class Store:
         self.guards = Documents(state, "guard", Guard)
         self.guards_of_nobody = Documents(state, "guard", Guard, ttl=_GUARD_OF_NOBODY)
         self.sessions = Documents(state, "session", Session, outbox=outbox, ttl=settings.refresh_absolute + _MARGIN)
+        self.factors = Documents(state, "factors", Factors, outbox=outbox)
+        self.challenges = Documents(state, "challenge", Challenge, ttl=settings.challenge_ttl)
         self.keyring = Documents(state, "keyring", Ring)
         self.root = Documents(state, "root", RootKey)
 

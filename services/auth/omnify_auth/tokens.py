@@ -42,7 +42,7 @@ class AccessTokens:
             "iat": issued,
             "exp": expires,
             "jti": new_id(),
-            "auth_time": int(session.signed_in_at.timestamp()),
+            "auth_time": int((session.authenticated_at or session.signed_in_at).timestamp()),
             "amr": list(session.amr),
         }
         text = jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid, "typ": "at+jwt"})

@@ -1,5 +1,13 @@
 """HTTP, a module an area: `/api` for people's clients, `/.well-known` for verifiers, `/internal` for peers."""
 
-from omnify_auth.routes import accounts, internal, keys, sessions
+from omnify_auth.routes import accounts, internal, keys, mfa, sessions, signing_in
 
-ROUTERS = (accounts.router, sessions.router, keys.router, internal.router, keys.operators)
+ROUTERS = (
+    accounts.router,
+    sessions.router,
+    signing_in.router,
+    mfa.router,
+    keys.router,
+    internal.router,
+    keys.operators,
+)

@@ -20,7 +20,7 @@ async def login(form: LoginIn, service: ServiceDep, response: Response) -> Token
     """
     response.headers.update(NO_STORE)
     with service.logins.counted():
-        return _tokens(await service.sessions.login(form.email, form.password))
+        return tokens(await service.sessions.login(form.email, form.password))
 
 
 @router.post("/refresh")
@@ -30,7 +30,7 @@ async def refresh(form: RefreshIn, service: ServiceDep, response: Response) -> T
     A session ends 14 days after its last exchange and 30 days after the sign-in: 401 `invalid-refresh-token`.
     """
     response.headers.update(NO_STORE)
-    return _tokens(await service.sessions.refresh(form.refresh_token))
+    return tokens(await service.sessions.refresh(form.refresh_token))
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
@@ -39,7 +39,8 @@ async def logout(principal: CurrentPrincipal, service: ServiceDep) -> None:
     await service.sessions.logout(principal.session_id)
 
 
-def _tokens(signed_in: SignedIn) -> TokensOut:
+def tokens(signed_in: SignedIn) -> TokensOut:
+    """What a sign-in answers."""
     user, session = signed_in.user, signed_in.session
     return TokensOut(
         access_token=signed_in.access.text,

@@ -8,9 +8,13 @@ from omnify_auth.hashing import Hasher
 from omnify_auth.keyring import KeyRing, Schedule
 from omnify_auth.metrics import LoginMetrics
 from omnify_auth.service.directory import Directory
+from omnify_auth.service.enrolment import Enrolment
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.registration import Registration
+from omnify_auth.service.second_factor import SecondFactor
+from omnify_auth.service.second_step import SecondStep
 from omnify_auth.service.sessions import Sessions
+from omnify_auth.service.step_up import StepUp
 from omnify_auth.service.verification import Verifications
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
@@ -32,16 +36,21 @@ class AuthService:
         self.directory = Directory(store, roots)
         self.registration = Registration(self.directory, store, self.hasher, platform.rate_limits, settings)
         self.verifications = Verifications(store, settings)
+        guessing = Guessing(store, settings)
         self.sessions = Sessions(
             self.directory,
             store,
             self.hasher,
-            Guessing(store, settings),
+            guessing,
             AccessTokens(self.keyring, settings.access_token_ttl),
             roots,
             platform.identity.revocations,
             settings,
         )
+        factor = SecondFactor(store, vault, roots, guessing)
+        self.enrolment = Enrolment(store, factor, settings)
+        self.second_step = SecondStep(store, factor, self.sessions)
+        self.step_up = StepUp(self.directory, store, self.hasher, guessing, factor, self.sessions)
 
     async def jwks(self) -> dict[str, Any]:
         """The published signing keys as a JWK Set."""

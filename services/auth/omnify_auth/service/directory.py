@@ -45,3 +45,8 @@ class Directory:
 def roles_in(user: User, organization_id: str) -> tuple[str, ...]:
     """The user's roles in an organisation; none for a stranger."""
     return next((m.roles for m in user.memberships if m.organization_id == organization_id), ())
+
+
+def home_of(user: User) -> str:
+    """The organisation that a user signs in to."""
+    return user.memberships[0].organization_id

@@ -7,7 +7,8 @@ from omnify_auth.events import SessionRevoked
 from omnify_auth.hashing import Hasher
 from omnify_auth.records import EndReason, Session, Spent, User
 from omnify_auth.refresh import RefreshToken, RefreshTokens, judge
-from omnify_auth.service.directory import Directory, roles_in
+from omnify_auth.service.challenges import Challenges
+from omnify_auth.service.directory import Directory, home_of, roles_in
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.settings import CLOCK_LEEWAY, AuthSettings
 from omnify_auth.store import Store
@@ -62,12 +63,13 @@ class Sessions:
         self._roots = roots
         self._revocations = revocations
         self._settings = settings
+        self._challenges = Challenges(store)
 
     async def login(self, email: str, password: str) -> SignedIn:
         """Signs in with a password.
 
         Raises: InvalidCredentials (unknown address and wrong password alike); EmailNotVerified (right password only);
-        TooManyGuesses; HashingBusy; SidecarUnavailable.
+        MfaRequired (right password of a user with a second factor); TooManyGuesses; HashingBusy; SidecarUnavailable.
         """
         name = await self._directory.name(email)
         guard, address = await self._store.guard_and_address(name)
@@ -83,7 +85,8 @@ class Sessions:
         if await self._hasher.is_outdated(user.password):
             user = await self._rehashed(user, password)
         reach(CHECKED)
-        return await self._started(user)
+        await self._challenges.demand(user)
+        return await self.started(user, ("pwd",))
 
     async def refresh(self, text: str) -> SignedIn:
         """Exchanges a refresh token for its successor and a new access token. Raises InvalidRefreshToken."""
@@ -127,14 +130,15 @@ class Sessions:
 
         return (await self._store.users.update(user.user_id, change=change)).value
 
-    async def _started(self, user: User) -> SignedIn:
+    async def started(self, user: User, amr: tuple[str, ...]) -> SignedIn:
+        """A new session of a user who proved who they are by `amr` (RFC 8176)."""
         now, session_id = clock.now(), new_id()
         token = (await self._refresh_tokens()).first(session_id)
         session = Session(
             session_id=session_id,
             user_id=user.user_id,
-            organization_id=user.memberships[0].organization_id,
-            amr=("pwd",),
+            organization_id=home_of(user),
+            amr=amr,
             signed_in_at=now,
             expires_at=now + self._settings.refresh_absolute,
             idle_expires_at=now + self._settings.refresh_idle,
@@ -176,9 +180,13 @@ class Sessions:
         return session.model_copy(update={"ended_at": now, "ended_because": because})
 
     async def _signed_in(self, session: Session, user: User, refresh: RefreshToken) -> SignedIn:
-        roles = roles_in(user, session.organization_id)
-        access = await self._access_tokens.issue(session, roles, clock.now())
+        access, roles = await self.access(session, user)
         return SignedIn(access, refresh, session, user, roles)
+
+    async def access(self, session: Session, user: User) -> tuple[AccessToken, tuple[str, ...]]:
+        """An access token of a session as it is now, and its roles."""
+        roles = roles_in(user, session.organization_id)
+        return await self._access_tokens.issue(session, roles, clock.now()), roles
 
     async def _refresh_tokens(self) -> RefreshTokens:
         return RefreshTokens(await self._roots.key("refresh tokens"))

@@ -1,0 +1,85 @@
+"""Proving again who one is, within a session (RFC 9470)."""
+
+from datetime import datetime
+
+from omnify_auth.errors import InvalidCredentials, MfaRequired
+from omnify_auth.events import SessionSteppedUp
+from omnify_auth.factors import methods_of
+from omnify_auth.hashing import Hasher
+from omnify_auth.records import Session, User
+from omnify_auth.service.directory import Directory
+from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.second_factor import Holder, Proof, SecondFactor
+from omnify_auth.service.sessions import Sessions
+from omnify_auth.store import Store
+from omnify_auth.tokens import AccessToken
+from omnify_shared import clock
+from omnify_shared.dapr.errors import Missing
+from omnify_shared.documents import Emit
+from omnify_shared.identity import Principal
+from omnify_shared.problems import Unauthorized
+
+
+class StepUp:
+    """The password, and the second factor of a user who has one, make a session fresh again."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        store: Store,
+        hasher: Hasher,
+        guessing: Guessing,
+        factor: SecondFactor,
+        sessions: Sessions,
+    ) -> None:
+        self._directory = directory
+        self._store = store
+        self._hasher = hasher
+        self._guessing = guessing
+        self._factor = factor
+        self._sessions = sessions
+
+    async def prove(self, principal: Principal, password: str, proof: Proof | None) -> AccessToken:
+        """A token with a new `auth_time`. Raises InvalidCredentials, MfaRequired, InvalidCode, TooManyGuesses."""
+        user = await self._store.users.get(principal.user_id)
+        if user is None:
+            raise Unauthorized("the account no longer exists")
+        await self._check_password(user, password)
+        methods = methods_of(await self._store.factors.get(user.user_id))
+        proven: tuple[str, ...] = ()
+        if methods:
+            if proof is None:
+                raise MfaRequired(methods)
+            proven = await self._factor.prove(Holder(user.user_id, principal.organization_id), proof)
+        session = await self.note(principal.session_id, ("pwd", *proven), at=clock.now())
+        access, _ = await self._sessions.access(session, user)
+        return access
+
+    async def note(self, session_id: str, proven: tuple[str, ...], *, at: datetime | None) -> Session:
+        """Adds to the methods of a session; `at` makes it fresh too. Raises Unauthorized when it has ended."""
+
+        def change(session: Session, emit: Emit) -> Session:
+            if session.ended_at:
+                raise Unauthorized("the session has ended")
+            amr = tuple(dict.fromkeys((*session.amr, *proven)))
+            if at is None:
+                return session if amr == session.amr else session.model_copy(update={"amr": amr})
+            emit(
+                SessionSteppedUp(
+                    user_id=session.user_id, organization_id=session.organization_id, session_id=session_id
+                )
+            )
+            return session.model_copy(update={"amr": amr, "authenticated_at": at})
+
+        try:
+            return (await self._store.sessions.update(session_id, change=change)).value
+        except Missing:
+            raise Unauthorized("the session has ended") from None
+
+    async def _check_password(self, user: User, password: str) -> None:
+        name = await self._directory.name(user.email)
+        self._guessing.admit(await self._store.guards.get(name))
+        if not await self._hasher.verify(password, user.password):
+            await self._guessing.wrong(name, known=True)
+            raise InvalidCredentials
+        await self._guessing.right(name)
