@@ -2,7 +2,7 @@
 
 Ada has an account, sessions and orders. Bob holds a mail with a link that he has not followed. Carol registers while
 the broker is down: her event waits in the outbox of a replica that was killed. Dora's mail waits for another try,
-Erin's event lies among the dead letters, and an import of Ada's was left half-way.
+Erin's event lies among the dead letters, and an import of Ada's was left half-way. Fay signs in with two steps.
 """
 
 import hashlib
@@ -26,10 +26,12 @@ from omnify_shared.platform import Platform as Blocks
 from omnify_shared.testing import Platform
 from omnify_shared.testing.backing import Backing
 from support.golden import beside, rows
+from support.people_mfa import with_second_factors
 
 _AGES = "P18250D"  # the releases to come must not find these sessions and links expired
 LIVES_LONG = {"OMNIFY_ENVIRONMENT": "development"} | {
-    f"AUTH_{name}": _AGES for name in ("REFRESH_ABSOLUTE", "REFRESH_IDLE", "VERIFICATION_TTL", "UNVERIFIED_TTL")
+    f"AUTH_{name}": _AGES
+    for name in ("REFRESH_ABSOLUTE", "REFRESH_IDLE", "VERIFICATION_TTL", "UNVERIFIED_TTL", "CHALLENGE_TTL")
 }
 PASSWORD = "seven quiet herons wade at dawn"
 OPTIONS: dict[str, Any] = {
@@ -73,6 +75,7 @@ class People:
         for name in ("dora", "erin"):
             self.platform.inbox.wait_for(address(name))
         self._guess_wrong()
+        self.known |= with_second_factors(self._person("fay"), self._person("gil"), self.platform.inbox)
 
     def _import_orders(self) -> None:
         ada = self.ada

@@ -1,0 +1,31 @@
+"""The people of the golden files with second factors: Fay uses hers, Gil took his away."""
+
+from typing import Any
+
+import pyotp
+
+from omnify_local.inbox import Inbox
+from omnify_local.journey import Marketer
+
+
+def with_second_factors(fay: Marketer, gil: Marketer, inbox: Inbox) -> dict[str, Any]:
+    """Signs both up; what Fay keeps for herself: the secret of her app, and recovery codes that still count."""
+    for one in (fay, gil):
+        one.join(inbox)
+    taken = _enrol(gil)["recovery_codes"]
+    gil.ask("POST", "/api/mfa/disable", 200, json={"method": "totp", "recovery_code": taken[0]})
+    fay_has = _enrol(fay)
+    first, second = fay_has["recovery_codes"][:2]
+    login = {"email": fay.email, "password": fay.password}
+    waiting = fay.ask("POST", "/api/auth/login", 403, json=login)["mfa_token"]
+    answered = fay.ask("POST", "/api/auth/login", 403, json=login)["mfa_token"]
+    fay.ask("POST", "/api/auth/login/mfa", 200, json={"mfa_token": answered, "recovery_code": first})
+    fay.ask("POST", "/api/auth/step-up", 200, json={"password": fay.password, "recovery_code": second})
+    codes = fay.ask("POST", "/api/mfa/recovery-codes", 200)["recovery_codes"]
+    return {"fay_secret": fay_has["secret"], "fay_recovery_codes": codes, "fay_mfa_token": waiting}
+
+
+def _enrol(one: Marketer) -> dict[str, Any]:
+    made = one.ask("POST", "/api/mfa/totp/setup", 200)
+    shown = one.ask("POST", "/api/mfa/totp/verify", 200, json={"code": pyotp.TOTP(made["secret"]).now()})
+    return {"secret": made["secret"], "recovery_codes": shown["recovery_codes"]}
