@@ -47,8 +47,10 @@ def test_a_released_one_that_is_written_again_is_caught(spoil: Callable[[Path], 
         found
         == "golden 1/auth/state/user.v1.json: a released golden file is never rewritten; take it back from the release"
     )
-    (copy / "2").mkdir()
-    assert golden.released_folder(copy, released) == copy / "1", "what is not released yet is not the released version"
+    newest = max(int(name.partition("/")[0]) for name in released)
+    (copy / str(newest + 1)).mkdir()
+    found_folder = golden.released_folder(copy, released)
+    assert found_folder == copy / str(newest), "what is not released yet is not the released version"
 
 
 class Pet(BaseModel):
