@@ -63,6 +63,8 @@ class Principal:
     """When the user last proved who they are, at sign-in or step-up; 1970 when the token does not say."""
     amr: tuple[str, ...]
     """By what (RFC 8176); empty when the token does not say."""
+    limited: bool = False
+    """The organisation wants a second factor that the user has not set up: enough for that, and for nothing else."""
 
 
 class ReauthenticationRequired(Unauthorized):
@@ -73,6 +75,15 @@ class ReauthenticationRequired(Unauthorized):
     def __init__(self) -> None:
         super().__init__("sign in again, or step up: POST /api/auth/step-up", max_age=MAX_AUTH_AGE)
         self.headers["WWW-Authenticate"] = f'Bearer error="insufficient_user_authentication", max_age={MAX_AUTH_AGE}'
+
+
+class EnrolmentRequired(Forbidden):
+    """The organisation's policy wants a second factor that the user has not set up."""
+
+    type, title = "mfa-enrolment-required", "Set up a second factor first"
+
+    def __init__(self) -> None:
+        super().__init__("the organisation asks for it: POST /api/mfa/totp/setup, then refresh the token")
 
 
 class JwksCache:
@@ -256,6 +267,7 @@ def _principal(claims: Mapping[str, Any], token: str) -> Principal:
         token=token,
         authenticated_at=_auth_time(claims.get("auth_time")),
         amr=_methods(claims.get("amr")),
+        limited=claims.get("mfa_enrolment_required", False) is not False,
     )
 
 
@@ -277,23 +289,44 @@ def bearer_token(request: Request) -> str:
     return token.strip()
 
 
-async def current_principal(request: Request) -> Principal:
-    """Dependency: the caller. Raises Unauthorized (401)."""
+async def limited_principal(request: Request) -> Principal:
+    """Dependency: the caller, even one who must set up a second factor first. Raises Unauthorized (401)."""
     identity: Identity = request.app.state.platform.identity
     return await identity.verify(bearer_token(request))
 
 
+async def current_principal(request: Request) -> Principal:
+    """Dependency: the caller. Raises Unauthorized (401), EnrolmentRequired (403)."""
+    principal = await limited_principal(request)
+    if principal.limited:
+        raise EnrolmentRequired
+    return principal
+
+
+LimitedPrincipal = Annotated[Principal, Depends(limited_principal)]
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+SIGNED_IN = frozenset({current_principal, limited_principal})
+"""The dependencies of which a route for signed-in users has one."""
 
 
 async def fresh(principal: CurrentPrincipal) -> Principal:
     """Dependency: the caller, who signed in or stepped up within ten minutes. Raises ReauthenticationRequired (401)."""
+    return _just_proven(principal)
+
+
+async def fresh_limited(principal: LimitedPrincipal) -> Principal:
+    """Dependency: as `fresh`, even for one who must set up a second factor first."""
+    return _just_proven(principal)
+
+
+def _just_proven(principal: Principal) -> Principal:
     if clock.now() - principal.authenticated_at > timedelta(seconds=MAX_AUTH_AGE):
         raise ReauthenticationRequired
     return principal
 
 
 FreshPrincipal = Annotated[Principal, Depends(fresh)]
+FreshLimitedPrincipal = Annotated[Principal, Depends(fresh_limited)]
 
 
 def allowed(permission: str) -> Callable[[Principal], Awaitable[Principal]]:

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from omnify_shared.idempotency import MAX_KEY, IdempotentRoute
-from omnify_shared.identity import current_principal
+from omnify_shared.identity import SIGNED_IN
 from omnify_shared.openapi_texts import PROBLEM, PROBLEM_ANSWER, TOKEN_SCHEME, Document, info, servers
 from omnify_shared.settings import Settings
 
@@ -76,7 +76,7 @@ def _describe(operation: Document, route: RouteContext) -> None:
     operation["responses"].pop("422", None)
     operation["responses"]["default"] = PROBLEM_ANSWER
     calls = list(dependencies(route.dependant))
-    if current_principal in calls:
+    if not SIGNED_IN.isdisjoint(calls):
         operation["security"] = [
             {"accessToken": sorted({call.permission for call in calls if hasattr(call, "permission")})}
         ]

@@ -401,6 +401,14 @@ async def test_a_token_that_does_not_say_when_is_good_but_not_fresh(lab: Lab, si
     assert (await lab.through.get("/sensitive", headers=token)).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/me", "/view", "/sensitive"])
+@pytest.mark.parametrize("claim", [True, "yes", 1, None])
+async def test_who_must_enrol_first_gets_nowhere(lab: Lab, signer: Signer, path: str, claim: Any) -> None:
+    token = signer.token(roles=["viewer"], mfa_enrolment_required=claim)
+    answer = await lab.through.get(path, headers=bearer(token))
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (403, "mfa-enrolment-required")
+
+
 @pytest.mark.parametrize("claim", [None, "pwd", {"pwd": 1}, ["pwd", 1]])
 async def test_methods_that_are_no_list_of_texts_are_none(checks: Identity, fresh: Signer, claim: Any) -> None:
     assert (await checks.verify(fresh.token(amr=claim))).amr == ()

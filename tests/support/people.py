@@ -31,7 +31,7 @@ from support.people_mfa import with_second_factors
 _AGES = "P18250D"  # the releases to come must not find these sessions and links expired
 LIVES_LONG = {"OMNIFY_ENVIRONMENT": "development"} | {
     f"AUTH_{name}": _AGES
-    for name in ("REFRESH_ABSOLUTE", "REFRESH_IDLE", "VERIFICATION_TTL", "UNVERIFIED_TTL", "CHALLENGE_TTL")
+    for name in ("REFRESH_ABSOLUTE", "REFRESH_IDLE", "VERIFICATION_TTL", "UNVERIFIED_TTL", "CHALLENGE_TTL", "MFA_GRACE")
 }
 PASSWORD = "seven quiet herons wade at dawn"
 OPTIONS: dict[str, Any] = {

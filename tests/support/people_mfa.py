@@ -21,6 +21,7 @@ def with_second_factors(fay: Marketer, gil: Marketer, inbox: Inbox) -> dict[str,
     answered = fay.ask("POST", "/api/auth/login", 403, json=login)["mfa_token"]
     fay.ask("POST", "/api/auth/login/mfa", 200, json={"mfa_token": answered, "recovery_code": first})
     fay.ask("POST", "/api/auth/step-up", 200, json={"password": fay.password, "recovery_code": second})
+    fay.ask("PUT", "/api/mfa/policy", 200, json={"mfa_policy": "required"})
     codes = fay.ask("POST", "/api/mfa/recovery-codes", 200)["recovery_codes"]
     return {"fay_secret": fay_has["secret"], "fay_recovery_codes": codes, "fay_mfa_token": waiting}
 

@@ -10,6 +10,7 @@ Problem
 ├── InvalidCode            401  a one-time or recovery code that is wrong, spent or of no factor
 ├── InvalidChallenge       401  an `mfa_token` that is unknown, used or expired
 ├── NoFactor               409  the account has no such second factor
+├── FactorDemanded         409  the organisation wants this user to have a second factor
 ├── HashingBusy            503  more sign-ins than the cores can hash
 └── KeysUnavailable        503  the signing keys can't be read
 """
@@ -99,3 +100,10 @@ class InvalidChallenge(Unauthorized):
 
 class NoFactor(Conflict):
     type, title = "no-such-factor", "The factor is not set up"
+
+
+class FactorDemanded(Conflict):
+    type, title = "mfa-demanded", "The organisation asks for a second factor"
+
+    def __init__(self) -> None:
+        super().__init__("the last factor can be replaced by setting up another, but not taken away")

@@ -81,6 +81,14 @@ class SessionSteppedUp(EventData, type="omnify.auth.session.stepped_up.v1"):
     session_id: str
 
 
+class MfaPolicyChanged(EventData, type="omnify.auth.mfa_policy.changed.v1"):
+    """An organisation asks others, or fewer, for a second factor. `subject` is the organisation's id."""
+
+    organization_id: str
+    actor_id: str
+    mfa_policy: str
+
+
 EVENTS = (
     UserRegistered,
     VerificationRequested,
@@ -91,4 +99,5 @@ EVENTS = (
     RecoveryCodesMade,
     RecoveryCodeUsed,
     SessionSteppedUp,
+    MfaPolicyChanged,
 )

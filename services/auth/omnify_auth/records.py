@@ -51,10 +51,15 @@ class User(Record):
     verified_at: datetime | None
 
 
+MfaPolicy = Literal["optional", "privileged", "required"]
+"""Who of an organisation must have a second factor; privileged are owners and admins."""
+
+
 class Organization(Record):
     organization_id: str
     name: str
     created_at: datetime
+    mfa_policy: MfaPolicy = "privileged"
 
 
 class MailedToken(Record):

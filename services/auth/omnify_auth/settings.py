@@ -23,6 +23,7 @@ _CEILINGS: dict[str, Any] = {
     "key_rotation": timedelta(days=1),
     "verification_ttl": timedelta(hours=1),
     "challenge_ttl": timedelta(minutes=5),
+    "mfa_grace": timedelta(days=7),
     "guesses_free": 5,
     "guesses_ceiling": 100,
 }
@@ -53,6 +54,7 @@ class AuthSettings(Settings):
     mails_per_day: int = Field(default=20, ge=1)
 
     challenge_ttl: timedelta = timedelta(minutes=5)
+    mfa_grace: timedelta = timedelta(days=7)
     totp_setup_ttl: timedelta = timedelta(minutes=15)
 
     access_token_ttl: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))

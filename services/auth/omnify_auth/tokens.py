@@ -18,6 +18,8 @@ class AccessToken(BaseModel):
     text: str
     expires_in: int
     """Seconds."""
+    limited: bool
+    """It is only good for setting up a second factor."""
 
 
 class AccessTokens:
@@ -27,7 +29,9 @@ class AccessTokens:
         self._keyring = keyring
         self._ttl = ttl
 
-    async def issue(self, session: Session, roles: tuple[str, ...], now: datetime) -> AccessToken:
+    async def issue(
+        self, session: Session, roles: tuple[str, ...], now: datetime, *, limited: bool = False
+    ) -> AccessToken:
         """A token for the session, never beyond its end. Raises KeysUnavailable, SidecarUnavailable."""
         kid, key = await self._keyring.signer()
         issued, expires = int(now.timestamp()), int(min(now + self._ttl, session.expires_at).timestamp())
@@ -45,5 +49,7 @@ class AccessTokens:
             "auth_time": int((session.authenticated_at or session.signed_in_at).timestamp()),
             "amr": list(session.amr),
         }
+        if limited:
+            claims |= {"roles": [], "mfa_enrolment_required": True}
         text = jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid, "typ": "at+jwt"})
-        return AccessToken(text=text, expires_in=expires - issued)
+        return AccessToken(text=text, expires_in=expires - issued, limited=limited)

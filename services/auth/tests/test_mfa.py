@@ -363,3 +363,85 @@ async def test_nothing_of_a_factor_lies_readable(lab: Any, travel: Travel, caplo
         assert text.encode() not in stored
         assert text not in caplog.text
     assert not any(text in str(lab.probe.events) for text in (ada.secret, *ada.codes, token))
+
+
+async def aged(lab: Any, ada: Person, by: timedelta) -> None:
+    """Makes an account older than it is."""
+    await lab.auth.service.store.users.update(
+        ada.session["user"]["user_id"],
+        change=lambda user, _: user.model_copy(update={"created_at": user.created_at - by}),
+    )
+
+
+async def refreshed(lab: Any, ada: Person) -> httpx.Response:
+    answer = await lab.auth.post("refresh", refresh_token=ada.session["refresh_token"])
+    assert answer.status_code == 200, answer.text
+    ada.session, ada.token = answer.json(), answer.json()["access_token"]
+    return answer  # type: ignore[no-any-return]
+
+
+async def test_owners_must_enrol_after_seven_days(lab: Any, travel: Travel) -> None:
+    ada = await person(lab)
+    assert ada.session["mfa_enrolment_required"] is False
+    await aged(lab, ada, timedelta(days=6, hours=23))
+    assert (await lab.login(ada.form)).json()["mfa_enrolment_required"] is False
+    await aged(lab, ada, timedelta(hours=2))
+    held = await lab.login(ada.form)
+    assert (held.status_code, held.json()["mfa_enrolment_required"]) == (200, True)
+    assert (held.json()["user"]["roles"], claims(held)["roles"]) == ([], [])
+    assert (await refreshed(lab, ada)).json()["mfa_enrolment_required"] is True, "older sessions are held back too"
+    headers = {"authorization": f"Bearer {ada.token}"}
+    refused = await lab.auth.http.put("/api/mfa/policy", json={"mfa_policy": "optional"}, headers=headers)
+    assert (refused.status_code, slug(refused)) == (403, "mfa-enrolment-required")
+    me = await lab.auth.get("/api/auth/me", ada.token)
+    assert (me.status_code, me.json()["permissions"]) == (200, [])
+    ada.secret = (await ada.post("mfa/totp/setup")).json()["secret"]
+    assert (await ada.post("mfa/totp/verify", code=ada.now())).status_code == 200
+    free = await refreshed(lab, ada)
+    assert (free.json()["mfa_enrolment_required"], free.json()["user"]["roles"]) == (False, ["owner"])
+    travel(timedelta(seconds=30))
+    kept = await ada.post("mfa/disable", method="totp", code=ada.now())
+    assert (kept.status_code, slug(kept)) == (409, "mfa-demanded")
+    assert (await ada.post("auth/logout")).status_code == 204
+
+
+async def test_a_session_that_is_held_back_can_leave(lab: Any) -> None:
+    ada = await person(lab)
+    await aged(lab, ada, timedelta(days=8))
+    await refreshed(lab, ada)
+    assert (await ada.post("auth/logout")).status_code == 204
+
+
+@pytest.mark.parametrize(("policy", "role", "held"), [
+    ("optional", "owner", False), ("privileged", "owner", True), ("privileged", "admin", True),
+    ("privileged", "manager", False), ("required", "viewer", True),
+])  # fmt: skip
+async def test_whom_a_policy_asks(lab: Any, policy: str, role: str, held: bool) -> None:
+    ada = await person(lab)
+    headers = {"authorization": f"Bearer {ada.token}"}
+    changed = await lab.auth.http.put("/api/mfa/policy", json={"mfa_policy": policy}, headers=headers)
+    assert changed.json() == {"mfa_policy": policy}, changed.text
+    await aged(lab, ada, timedelta(days=8))
+    await lab.auth.service.store.users.update(
+        ada.session["user"]["user_id"],
+        change=lambda user, _: user.model_copy(
+            update={"memberships": (user.memberships[0].model_copy(update={"roles": (role,)}),)}
+        ),
+    )
+    answer = await lab.login(ada.form)
+    assert answer.json()["mfa_enrolment_required"] is held
+    assert answer.json()["user"]["roles"] == ([] if held else [role])
+
+
+async def test_only_who_may_changes_the_policy(lab: Any) -> None:
+    ada = await person(lab)
+    await lab.auth.service.store.users.update(
+        ada.session["user"]["user_id"],
+        change=lambda user, _: user.model_copy(
+            update={"memberships": (user.memberships[0].model_copy(update={"roles": ("admin",)}),)}
+        ),
+    )
+    await refreshed(lab, ada)
+    headers = {"authorization": f"Bearer {ada.token}"}
+    refused = await lab.auth.http.put("/api/mfa/policy", json={"mfa_policy": "optional"}, headers=headers)
+    assert (refused.status_code, slug(refused)) == (403, "forbidden")

@@ -9,7 +9,7 @@ from fastapi.routing import RouteContext
 from omnify_local.contracts.services import Service
 from omnify_shared import openapi
 from omnify_shared.idempotency import IdempotentRoute
-from omnify_shared.identity import current_principal
+from omnify_shared.identity import SIGNED_IN
 
 _PROBES = ("/health", "/health/live", "/health/ready")
 _SIDECAR = ("/dapr/", "/events/")
@@ -60,7 +60,7 @@ def need_of(route: RouteContext, app: FastAPI) -> str:
     needs += [f"caller {', '.join(call.callers)}" for call in calls if hasattr(call, "callers")]
     if needs:
         return " and ".join(dict.fromkeys(needs))
-    if current_principal in calls:
+    if not SIGNED_IN.isdisjoint(calls):
         return "signed in"
     if path.startswith(_SIDECAR):
         return "the sidecar"

@@ -23,6 +23,10 @@ def schema() -> dict[str, Any]:
         "exp": _TIME,
         "auth_time": _TIME | {"description": "When the user last signed in or stepped up; a refresh keeps it."},
         "amr": {"type": "array", "items": {"type": "string"}, "description": "By what the user did (RFC 8176)."},
+        "mfa_enrolment_required": {
+            "type": "boolean",
+            "description": "True: refuse the token; its user has to set up a second factor first. Absent otherwise.",
+        },
         "jti": _ID | {"description": "The token's own id."},
     }
     return {

@@ -6,7 +6,7 @@ from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.schemas.accounts import MeOut, RegisterIn, ResendIn, VerifiedOut, VerifyEmailIn
 from omnify_auth.schemas.types import AcceptedOut
 from omnify_auth.service.directory import roles_in
-from omnify_shared.identity import CurrentPrincipal
+from omnify_shared.identity import LimitedPrincipal
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 
@@ -16,7 +16,7 @@ _VERIFIED = VerifiedOut(status="verified", message="The address is verified; you
 
 # Routes are tried in their order; this one is asked most.
 @router.get("/me", response_model=MeOut)
-async def me(principal: CurrentPrincipal, service: ServiceDep) -> Response:
+async def me(principal: LimitedPrincipal, service: ServiceDep) -> Response:
     """The signed-in user."""
     user = await service.directory.member(principal.user_id)
     body = MeOut(

@@ -6,7 +6,7 @@ from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.schemas.accounts import UserOut
 from omnify_auth.schemas.sessions import LoginIn, RefreshIn, TokensOut
 from omnify_auth.service.sessions import SignedIn
-from omnify_shared.identity import CurrentPrincipal
+from omnify_shared.identity import LimitedPrincipal
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 
@@ -34,7 +34,7 @@ async def refresh(form: RefreshIn, service: ServiceDep, response: Response) -> T
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
-async def logout(principal: CurrentPrincipal, service: ServiceDep) -> None:
+async def logout(principal: LimitedPrincipal, service: ServiceDep) -> None:
     """Ends the session of the access token; every service refuses its tokens within seconds."""
     await service.sessions.logout(principal.session_id)
 
@@ -48,6 +48,7 @@ def tokens(signed_in: SignedIn) -> TokensOut:
         token_type="Bearer",  # noqa: S106 - RFC 6750's name
         expires_in=signed_in.access.expires_in,
         session_id=session.session_id,
+        mfa_enrolment_required=signed_in.access.limited,
         user=UserOut(
             user_id=user.user_id,
             email=user.email,

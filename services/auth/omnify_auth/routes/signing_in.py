@@ -6,7 +6,7 @@ from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.routes.sessions import tokens
 from omnify_auth.schemas.mfa import SecondStepIn, StepUpIn, StepUpOut
 from omnify_auth.schemas.sessions import TokensOut
-from omnify_shared.identity import CurrentPrincipal
+from omnify_shared.identity import LimitedPrincipal
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 
@@ -24,7 +24,7 @@ async def second_step(form: SecondStepIn, service: ServiceDep, response: Respons
 
 
 @router.post("/step-up")
-async def step_up(form: StepUpIn, principal: CurrentPrincipal, service: ServiceDep, response: Response) -> StepUpOut:
+async def step_up(form: StepUpIn, principal: LimitedPrincipal, service: ServiceDep, response: Response) -> StepUpOut:
     """Makes the session fresh for ten minutes, for routes that answer 401 `reauthentication-required`.
 
     Takes the password and, from a user with a second factor, a code of it too: 403 `mfa-required` without one.

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from omnify_auth.records import MfaPolicy
 from omnify_auth.schemas.types import Input, Output, Password, Token
 from omnify_auth.service.second_factor import Proof
 
@@ -92,3 +93,11 @@ class StepUpOut(Output):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int = Field(description="Seconds until the access token expires.")
+
+
+class PolicyIn(Input):
+    mfa_policy: MfaPolicy
+
+
+class PolicyOut(Output):
+    mfa_policy: MfaPolicy

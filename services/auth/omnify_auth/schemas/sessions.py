@@ -24,4 +24,7 @@ class TokensOut(Output):
     token_type: Literal["Bearer"]
     expires_in: int = Field(description="Seconds until the access token expires.")
     session_id: str
+    mfa_enrolment_required: bool = Field(
+        description="A second factor is wanted: until it is set up under `/api/mfa`, the token has no roles."
+    )
     user: UserOut

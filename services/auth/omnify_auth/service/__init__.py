@@ -10,6 +10,7 @@ from omnify_auth.metrics import LoginMetrics
 from omnify_auth.service.directory import Directory
 from omnify_auth.service.enrolment import Enrolment
 from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.registration import Registration
 from omnify_auth.service.second_factor import SecondFactor
 from omnify_auth.service.second_step import SecondStep
@@ -48,7 +49,8 @@ class AuthService:
             settings,
         )
         factor = SecondFactor(store, vault, roots, guessing)
-        self.enrolment = Enrolment(store, factor, settings)
+        self.mfa_policies = MfaPolicies(store, settings)
+        self.enrolment = Enrolment(store, factor, self.mfa_policies, settings)
         self.second_step = SecondStep(store, factor, self.sessions)
         self.step_up = StepUp(self.directory, store, self.hasher, guessing, factor, self.sessions)
 

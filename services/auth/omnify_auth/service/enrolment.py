@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-from omnify_auth.errors import InvalidCode, NoFactor
+from omnify_auth.errors import FactorDemanded, InvalidCode, NoFactor
 from omnify_auth.events import FactorAdded, FactorRemoved, RecoveryCodesMade
 from omnify_auth.factors import TOTP, enrolled, nothing_of
 from omnify_auth.records import Factors, Totp
 from omnify_auth.recovery import new_codes
+from omnify_auth.service.directory import roles_in
+from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.second_factor import Change, Holder, Proof, SecondFactor
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
@@ -27,9 +29,10 @@ class RecoverySet:
 class Enrolment:
     """One document per user holds all factors; every change is one write to it with its event."""
 
-    def __init__(self, store: Store, factor: SecondFactor, settings: AuthSettings) -> None:
+    def __init__(self, store: Store, factor: SecondFactor, policies: MfaPolicies, settings: AuthSettings) -> None:
         self._store = store
         self._factor = factor
+        self._policies = policies
         self._setup_ttl = settings.totp_setup_ttl
 
     async def factors(self, user_id: str) -> Factors:
@@ -76,9 +79,15 @@ class Enrolment:
         return made.codes
 
     async def remove_totp(self, holder: Holder, proof: Proof) -> None:
-        """Takes the generator away, and with the last factor the recovery codes. Raises NoFactor, InvalidCode."""
+        """Takes the generator away, and with the last factor the recovery codes.
+
+        Raises NoFactor, InvalidCode, FactorDemanded.
+        """
         if (await self.factors(holder.user_id)).totp is None:
             raise NoFactor("there is no generator to take away")
+        user = await self._store.users.get(holder.user_id)
+        if user and await self._policies.demands(holder.organization_id, user, roles_in(user, holder.organization_id)):
+            raise FactorDemanded
         await self._factor.prove(holder, proof)
 
         def change(factors: Factors, emit: Emit) -> Factors:

@@ -10,6 +10,7 @@ from omnify_auth.refresh import RefreshToken, RefreshTokens, judge
 from omnify_auth.service.challenges import Challenges
 from omnify_auth.service.directory import Directory, home_of, roles_in
 from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.settings import CLOCK_LEEWAY, AuthSettings
 from omnify_auth.store import Store
 from omnify_auth.tokens import AccessToken, AccessTokens
@@ -64,6 +65,7 @@ class Sessions:
         self._revocations = revocations
         self._settings = settings
         self._challenges = Challenges(store)
+        self._policy = MfaPolicies(store, settings)
 
     async def login(self, email: str, password: str) -> SignedIn:
         """Signs in with a password.
@@ -186,7 +188,9 @@ class Sessions:
     async def access(self, session: Session, user: User) -> tuple[AccessToken, tuple[str, ...]]:
         """An access token of a session as it is now, and its roles."""
         roles = roles_in(user, session.organization_id)
-        return await self._access_tokens.issue(session, roles, clock.now()), roles
+        limited = await self._policy.wants_enrolment(session, user, roles)
+        access = await self._access_tokens.issue(session, roles, clock.now(), limited=limited)
+        return access, () if limited else roles
 
     async def _refresh_tokens(self) -> RefreshTokens:
         return RefreshTokens(await self._roots.key("refresh tokens"))
