@@ -57,6 +57,7 @@ class Principal:
     session_id: str
     roles: tuple[str, ...]
     permissions: frozenset[str]
+    issued_at: datetime
     expires_at: datetime
     token: str
     authenticated_at: datetime
@@ -65,6 +66,15 @@ class Principal:
     """By what (RFC 8176); empty when the token does not say."""
     limited: bool = False
     """The organisation wants a second factor that the user has not set up: enough for that, and for nothing else."""
+
+
+class TokenOutdated(Unauthorized):
+    """What the user may do has changed since the token was issued."""
+
+    type, title = "token-outdated", "The access token is out of date"
+
+    def __init__(self) -> None:
+        super().__init__("refresh the token: what its user may do has changed")
 
 
 class ReauthenticationRequired(Unauthorized):
@@ -203,6 +213,8 @@ class Identity:
             raise Unauthorized("the access token has expired")
         if self.revocations.revoked(principal.session_id):
             raise Unauthorized("the session has ended")
+        if self.revocations.outdated(principal.user_id, principal.session_id, principal.issued_at):
+            raise TokenOutdated
         return principal
 
     def _remember(self, digest: bytes, principal: Principal) -> None:
@@ -263,6 +275,7 @@ def _principal(claims: Mapping[str, Any], token: str) -> Principal:
         session_id=session_id,
         roles=tuple(roles),
         permissions=permissions_of(roles),
+        issued_at=_auth_time(claims["iat"]),
         expires_at=datetime.fromtimestamp(int(expires) + LEEWAY, UTC),
         token=token,
         authenticated_at=_auth_time(claims.get("auth_time")),

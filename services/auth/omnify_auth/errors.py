@@ -4,6 +4,7 @@ Problem
 ├── EmailNotVerified       403  right password, address not yet proven
 ├── InvalidCredentials     401  unknown address or wrong password: one answer for both
 ├── InvalidRefreshToken    401  unknown, spent, expired or revoked: one answer for all
+├── WrongPassword          403  the current password that a change asks for is another one
 ├── InvalidToken           400  a mailed token that is unknown, used or expired: one answer for all
 ├── TooManyGuesses         429  wait before the next guess, whether or not the address is known
 ├── MfaRequired            403  right password; a second factor is wanted, with a challenge for it
@@ -40,6 +41,13 @@ class InvalidToken(BadRequest):
 
     def __init__(self) -> None:
         super().__init__("it was used, has expired or is incomplete; ask for a new one")
+
+
+class WrongPassword(Forbidden):
+    type, title = "wrong-password", "The current password is wrong"
+
+    def __init__(self) -> None:
+        super().__init__("check it and try again")
 
 
 class InvalidRefreshToken(Unauthorized):

@@ -1,6 +1,7 @@
 """Events auth publishes on `auth-events`. None carries an address, a name or a token: readers ask auth for those."""
 
 from datetime import datetime
+from typing import Literal
 
 from omnify_shared.events import EventData
 
@@ -89,6 +90,35 @@ class MfaPolicyChanged(EventData, type="omnify.auth.mfa_policy.changed.v1"):
     mfa_policy: str
 
 
+class AccessChanged(EventData, type="omnify.auth.access.changed.v1"):
+    """What a user may do has changed: their tokens issued before `before` are to be refused, but those of one session.
+
+    Without an `organization_id` it holds for all of them. `subject` is the user's id.
+    """
+
+    user_id: str
+    organization_id: str | None
+    before: datetime
+    kept_session_id: str | None
+
+
+class LetterRequested(EventData, type="omnify.auth.letter.requested.v1"):
+    """Somebody is to be written to; the email service asks for the letter by its id. `subject` is the user's id."""
+
+    letter_id: str
+    kind: str
+    user_id: str
+    organization_id: str | None
+
+
+class PasswordChanged(EventData, type="omnify.auth.password.changed.v1"):
+    """A user's password was replaced, `by` its owner or by a mailed link. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+    by: Literal["change", "reset"]
+
+
 EVENTS = (
     UserRegistered,
     VerificationRequested,
@@ -100,4 +130,7 @@ EVENTS = (
     RecoveryCodeUsed,
     SessionSteppedUp,
     MfaPolicyChanged,
+    AccessChanged,
+    LetterRequested,
+    PasswordChanged,
 )

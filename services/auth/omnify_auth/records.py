@@ -49,6 +49,11 @@ class User(Record):
     verification_id: str
     created_at: datetime
     verified_at: datetime | None
+    password_changed_at: datetime | None = None
+    access_changed_at: datetime | None = None
+    sessions_from: datetime | None = None
+    """Sessions that began before have ended, but `kept_session_id`."""
+    kept_session_id: str | None = None
 
 
 MfaPolicy = Literal["optional", "privileged", "required"]
@@ -84,6 +89,21 @@ class Verification(Record):
     password: PasswordHash
     tokens: tuple[MailedToken, ...]
     created_at: datetime
+
+
+class Letter(Record):
+    """A mail to be: to whom, what about, and the digests of its tokens. `values` are what its template shows."""
+
+    letter_id: str
+    kind: str
+    to: str
+    full_name: str
+    user_id: str
+    organization_id: str | None
+    values: dict[str, str]
+    tokens: tuple[MailedToken, ...]
+    created_at: datetime
+    redeemed_at: datetime | None
 
 
 class Decoy(Record):

@@ -24,6 +24,7 @@ _CEILINGS: dict[str, Any] = {
     "verification_ttl": timedelta(hours=1),
     "challenge_ttl": timedelta(minutes=5),
     "mfa_grace": timedelta(days=7),
+    "reset_ttl": timedelta(minutes=30),
     "guesses_free": 5,
     "guesses_ceiling": 100,
 }
@@ -49,6 +50,7 @@ class AuthSettings(Settings):
 
     verification_ttl: timedelta = timedelta(hours=1)
     unverified_ttl: timedelta = timedelta(days=7)
+    reset_ttl: timedelta = timedelta(minutes=30)
     mails_per_window: int = Field(default=5, ge=1)
     mails_window: timedelta = timedelta(minutes=10)
     mails_per_day: int = Field(default=20, ge=1)

@@ -1,6 +1,7 @@
 """Access tokens: JWTs by RFC 9068, signed with ES256, five minutes long."""
 
 from datetime import datetime, timedelta
+from math import ceil
 
 import jwt
 from pydantic import BaseModel, ConfigDict
@@ -30,11 +31,19 @@ class AccessTokens:
         self._ttl = ttl
 
     async def issue(
-        self, session: Session, roles: tuple[str, ...], now: datetime, *, limited: bool = False
+        self,
+        session: Session,
+        roles: tuple[str, ...],
+        now: datetime,
+        *,
+        changed_at: datetime | None = None,
+        limited: bool = False,
     ) -> AccessToken:
         """A token for the session, never beyond its end. Raises KeysUnavailable, SidecarUnavailable."""
         kid, key = await self._keyring.signer()
-        issued, expires = int(now.timestamp()), int(min(now + self._ttl, session.expires_at).timestamp())
+        # A token has whole seconds: one of the second in which the user's access changed is of the time after it.
+        issued = max(int(now.timestamp()), ceil(changed_at.timestamp()) if changed_at else 0)
+        expires = int(min(now + self._ttl, session.expires_at).timestamp())
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,

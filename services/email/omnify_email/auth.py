@@ -28,9 +28,18 @@ class FreshToken(Contact):
     expires_at: datetime
 
 
+class Letter(Contact):
+    """A mail about an account; `token` and `expires_at` only where it has a link."""
+
+    token: str | None
+    expires_at: datetime | None
+    values: dict[str, str]
+
+
+LETTER = Call("auth", "POST", "/internal/letters/{letter_id}")
 MINT = Call("auth", "POST", "/internal/verifications/{verification_id}/token")
 CONTACT = Call("auth", "GET", "/internal/users/{user_id}/contact")
-CALLS = (MINT, CONTACT)
+CALLS = (MINT, CONTACT, LETTER)
 A = TypeVar("A", bound=Contact)
 
 
@@ -44,6 +53,10 @@ class Auth:
     async def mint(self, verification_id: str) -> FreshToken:
         """A fresh token for an address that is still to be verified."""
         return await self._ask(MINT, {"verification_id": verification_id}, FreshToken)
+
+    async def letter(self, letter_id: str) -> Letter:
+        """A letter, with a fresh token if it has one."""
+        return await self._ask(LETTER, {"letter_id": letter_id}, Letter)
 
     async def contact(self, user_id: str) -> Contact:
         """Where a user is reached."""

@@ -15,4 +15,9 @@ class RegistrationRepeated(EventData, type="omnify.auth.registration.repeated.v1
     user_id: str
 
 
-READS = (UserRegistered, VerificationRequested, RegistrationRepeated)
+class LetterRequested(EventData, type="omnify.auth.letter.requested.v1"):
+    letter_id: str
+    kind: str
+
+
+READS = (UserRegistered, VerificationRequested, RegistrationRepeated, LetterRequested)

@@ -7,12 +7,15 @@ from typing import Literal
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
-Kind = Literal["verification", "registration_repeated"]
+Kind = Literal["verification", "registration_repeated", "password_reset", "password_changed"]
 
 SUBJECTS: dict[Kind, str] = {
     "verification": "Confirm your email address",
     "registration_repeated": "You already have an Omnify account",
+    "password_reset": "Choose a new password",
+    "password_changed": "Your password was changed",
 }
+PAGES: dict[Kind, str] = {"verification": "verify-email", "password_reset": "reset-password"}
 _NAME = re.compile(r"[^\W\d_][\w '’.\-]{0,59}")
 _LINK = re.compile(r"://|www\.|\w\.\w{2}", re.IGNORECASE)
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import structlog
@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind
 from omnify_email.auth import Auth, Contact
 from omnify_email.errors import MailNotFailed, NothingToSend, PermanentError, SendError, UnknownMail
 from omnify_email.metrics import MailMetrics
-from omnify_email.rendering import SUBJECTS, Kind, greeting_name, render
+from omnify_email.rendering import PAGES, SUBJECTS, Kind, greeting_name, render
 from omnify_email.senders import Mail, MailSender
 from omnify_email.settings import EmailSettings
 from omnify_email.store import FINAL, TRIES, InHand, MailRecord, MailStore, hash_of
@@ -157,10 +157,18 @@ class EmailService:
     async def _contents(self, mail: MailRecord) -> tuple[Contact, dict[str, str]]:
         if mail.kind == "registration_repeated":
             return await self._auth.contact(mail.reference), {"link": self._settings.public_url}
-        fresh = await self._auth.mint(mail.reference)
+        if mail.kind == "verification":
+            fresh = await self._auth.mint(mail.reference)
+            return fresh, self._link(mail.kind, fresh.token, fresh.expires_at)
+        letter = await self._auth.letter(mail.reference)
+        if letter.token is None or letter.expires_at is None:
+            return letter, {**letter.values, "link": self._settings.public_url}
+        return letter, letter.values | self._link(mail.kind, letter.token, letter.expires_at)
+
+    def _link(self, kind: Kind, token: str, expires_at: datetime) -> dict[str, str]:
         # In the fragment, which no browser sends to any server: the token reaches no access log.
-        link = f"{self._settings.public_url.rstrip('/')}/verify-email#token={quote(fresh.token, safe='')}"
-        return fresh, {"link": link, "expires_at": f"{fresh.expires_at:%d %B %Y, %H:%M} UTC"}
+        link = f"{self._settings.public_url.rstrip('/')}/{PAGES[kind]}#token={quote(token, safe='')}"
+        return {"link": link, "expires_at": f"{expires_at:%d %B %Y, %H:%M} UTC"}
 
     def message_id(self, event_id: str) -> str:
         """The Message-ID of an event's mail: the same for every try, so that a mailbox can tell a second copy."""

@@ -1,8 +1,8 @@
 """The events that email handles. All dedupe by effect: the mail's own record is what makes a repetition harmless."""
 
 from omnify_email.errors import PermanentError
-from omnify_email.events import RegistrationRepeated, UserRegistered, VerificationRequested
-from omnify_email.rendering import Kind
+from omnify_email.events import LetterRequested, RegistrationRepeated, UserRegistered, VerificationRequested
+from omnify_email.rendering import SUBJECTS, Kind
 from omnify_email.service import EmailService
 from omnify_shared.events import CloudEvent, Poison, Subscriptions
 
@@ -25,6 +25,15 @@ async def verification_requested(event: CloudEvent[VerificationRequested], servi
 async def registration_repeated(event: CloudEvent[RegistrationRepeated], service: EmailService) -> None:
     """Somebody tried to register an address that has an account."""
     await _deliver(service, event.id, "registration_repeated", event.data.user_id)
+
+
+@subscriptions.on(LetterRequested, dedupe="effect")
+async def letter_requested(event: CloudEvent[LetterRequested], service: EmailService) -> None:
+    """Something about an account that its owner has to know, or a link they asked for."""
+    kind = next((known for known in SUBJECTS if known == event.data.kind), None)
+    if kind is None:
+        raise Poison(f"no template for a letter of the kind {event.data.kind!r}")
+    await _deliver(service, event.id, kind, event.data.letter_id)
 
 
 async def _deliver(service: EmailService, event_id: str, kind: Kind, reference: str) -> None:

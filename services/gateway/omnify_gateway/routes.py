@@ -28,6 +28,12 @@ async def verify_email() -> FileResponse:
     return page("verify-email")
 
 
+@router.get("/reset-password")
+async def reset_password() -> FileResponse:
+    """Where the link of a mail about a forgotten password leads; its token stays in the fragment."""
+    return page("reset-password")
+
+
 @router.get("/openapi.json")
 async def openapi(service: ServiceDep) -> Response:
     """The merged OpenAPI document of all services that answer."""

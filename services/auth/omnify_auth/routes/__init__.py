@@ -1,11 +1,12 @@
 """HTTP, a module an area: `/api` for people's clients, `/.well-known` for verifiers, `/internal` for peers."""
 
-from omnify_auth.routes import accounts, internal, keys, mfa, sessions, signing_in
+from omnify_auth.routes import accounts, internal, keys, mfa, passwords, sessions, signing_in
 
 ROUTERS = (
     accounts.router,
     sessions.router,
     signing_in.router,
+    passwords.router,
     mfa.router,
     keys.router,
     internal.router,

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from omnify_auth.deps import NO_STORE, ServiceDep
-from omnify_auth.schemas.internal import ContactOut, MintedTokenOut
+from omnify_auth.schemas.internal import ContactOut, LetterOut, MintedTokenOut
 from omnify_shared.identity import require_caller
 
 router = APIRouter(prefix="/internal", dependencies=[Depends(require_caller("email"))], include_in_schema=False)
@@ -16,6 +16,13 @@ async def mint(verification_id: UUID, service: ServiceDep, response: Response) -
     """A fresh token for a verification mail."""
     response.headers.update(NO_STORE)
     return await service.verifications.mint(str(verification_id))
+
+
+@router.post("/letters/{letter_id}")
+async def letter(letter_id: UUID, service: ServiceDep, response: Response) -> LetterOut:
+    """A letter to send now, with a fresh token if it has one."""
+    response.headers.update(NO_STORE)
+    return await service.letters.send(str(letter_id))
 
 
 @router.get("/users/{user_id}/contact")

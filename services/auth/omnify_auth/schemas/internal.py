@@ -12,6 +12,17 @@ class MintedTokenOut(Output):
     expires_at: datetime
 
 
+class LetterOut(Output):
+    """A mail to send. `token` and `expires_at` are null for a kind without a link."""
+
+    kind: str
+    email: str
+    full_name: str
+    token: str | None
+    expires_at: datetime | None
+    values: dict[str, str]
+
+
 class ContactOut(Output):
     email: str
     full_name: str

@@ -7,10 +7,13 @@ from typing import Any
 from omnify_auth.hashing import Hasher
 from omnify_auth.keyring import KeyRing, Schedule
 from omnify_auth.metrics import LoginMetrics
+from omnify_auth.service.credentials import Credentials
 from omnify_auth.service.directory import Directory
 from omnify_auth.service.enrolment import Enrolment
+from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.policy import MfaPolicies
+from omnify_auth.service.letters import Letters
 from omnify_auth.service.registration import Registration
 from omnify_auth.service.second_factor import SecondFactor
 from omnify_auth.service.second_step import SecondStep
@@ -35,9 +38,14 @@ class AuthService:
         self.hasher = Hasher(settings, vault)
         self.keyring = KeyRing(store.keyring, vault, Schedule.of(settings))
         self.directory = Directory(store, roots)
-        self.registration = Registration(self.directory, store, self.hasher, platform.rate_limits, settings)
-        self.verifications = Verifications(store, settings)
+        flood = MailFlood(store, platform.rate_limits, settings)
         guessing = Guessing(store, settings)
+        self.letters = Letters(store, settings)
+        self.registration = Registration(self.directory, store, self.hasher, flood, settings)
+        self.credentials = Credentials(
+            self.directory, store, self.hasher, guessing, self.letters, flood, platform.identity.revocations, settings
+        )
+        self.verifications = Verifications(store, settings)
         self.sessions = Sessions(
             self.directory,
             store,

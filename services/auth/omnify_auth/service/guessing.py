@@ -56,6 +56,10 @@ class Guessing:
         except Missing:
             return
 
+    async def forget(self, name: str) -> None:
+        """Starts the count anew: whoever could guess is locked out by a new secret."""
+        await self._store.guards.delete(name)
+
     def _refuse_in_wait(self, guard: Guard | None) -> None:
         if wait := self._ladder.remaining(guard, clock.now()):
             raise TooManyGuesses(wait)

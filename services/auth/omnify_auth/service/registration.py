@@ -11,25 +11,22 @@ Order of the writes, and why a crash after any of them does no harm:
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
-
-from pydantic import JsonValue
 
 from omnify_auth.events import RegistrationRepeated, UserRegistered, VerificationRequested
 from omnify_auth.hashing import Hasher
-from omnify_auth.passwords import context_words, weakness
-from omnify_auth.records import Address, Decoy, Membership, Organization, PasswordHash, User, Verification
+from omnify_auth.passwords import context_words
+from omnify_auth.records import Address, Membership, Organization, PasswordHash, User, Verification
 from omnify_auth.schemas.accounts import RegisterIn
 from omnify_auth.service.directory import Directory
+from omnify_auth.service.flood import MailFlood
+from omnify_auth.service.strength import refuse_weak
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_shared import clock
-from omnify_shared.dapr.errors import AlreadyExists, Contended
+from omnify_shared.dapr.errors import AlreadyExists
 from omnify_shared.documents import Emit
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
-from omnify_shared.problems import TooManyRequests, Unprocessable
-from omnify_shared.ratelimits import RateLimits
 
 CLAIMED = point("auth.register.claimed")
 PREPARED = point("auth.register.prepared")
@@ -40,12 +37,12 @@ class Registration:
     """Makes accounts. Nothing here tells its caller whether an address is known."""
 
     def __init__(
-        self, directory: Directory, store: Store, hasher: Hasher, limits: RateLimits, settings: AuthSettings
+        self, directory: Directory, store: Store, hasher: Hasher, flood: MailFlood, settings: AuthSettings
     ) -> None:
         self._directory = directory
         self._store = store
         self._hasher = hasher
-        self._limits = limits
+        self._flood = flood
         self._settings = settings
 
     async def register(self, form: RegisterIn) -> None:
@@ -53,10 +50,11 @@ class Registration:
 
         Raises: Unprocessable for a weak password; HashingBusy; SidecarUnavailable.
         """
-        self._refuse_weak_password(form)
+        context = context_words(form.email, form.full_name, form.organization_name)
+        refuse_weak(form.password, "password", context, self._settings)
         password = await self._hasher.hash(form.password)
         name = await self._directory.name(form.email)
-        may_mail = await self._may_mail(name)
+        may_mail = await self._flood.may_mail(name)
         verification = _typed(form, password, await self._claim(name))
         reach(CLAIMED)
         user = await self._store.users.get(verification.user_id)
@@ -64,15 +62,19 @@ class Registration:
             return
         if may_mail:
             return await self._repeat(verification)
-        await self._pretend(name)
+        await self._flood.pretend(name)
 
     async def resend(self, email: str) -> None:
         """Asks for another verification mail; does nothing for an unknown or a verified address."""
         name = await self._directory.name(email)
-        may_mail = await self._may_mail(name)
+        may_mail = await self._flood.may_mail(name)
         user = await self._directory.owner(name)
         if user is None or user.verified_at or not may_mail:
-            return await self._pretend(name)
+            return await self._flood.pretend(name)
+        await self.ask_again(user)
+
+    async def ask_again(self, user: User) -> None:
+        """Has another verification mail sent to an account that waits for one."""
         await self._revive_verification(user)
 
         def change(user: User, emit: Emit) -> User:
@@ -82,23 +84,6 @@ class Registration:
 
         await self._store.users.update(user.user_id, change=change)
 
-    def _refuse_weak_password(self, form: RegisterIn) -> None:
-        settings = self._settings
-        context = context_words(form.email, form.full_name, form.organization_name)
-        lengths = {"shortest": settings.password_min_length, "longest": settings.password_max_length}
-        if reason := weakness(form.password, context, **lengths):
-            errors: list[JsonValue] = [{"in": "body", "field": "password", "reason": reason}]
-            raise Unprocessable(f"password: {reason}", errors=errors)
-
-    async def _may_mail(self, name: str) -> bool:
-        settings = self._settings
-        try:
-            await self._limits.hit("mail", name, limit=settings.mails_per_window, window=settings.mails_window)
-            await self._limits.hit("mail-day", name, limit=settings.mails_per_day, window=timedelta(days=1))
-        except (TooManyRequests, Contended):
-            return False
-        return True
-
     async def _claim(self, name: str) -> Address:
         mine = Address(user_id=new_id(), organization_id=new_id())
         try:
@@ -106,13 +91,6 @@ class Registration:
         except AlreadyExists:
             taken = await self._store.addresses.get(name)
         return taken or await self._claim(name)
-
-    async def _pretend(self, name: str) -> None:
-        """Reads and writes as much as a mail would cost, so that the time taken tells nothing either."""
-        await self._store.verifications.get(new_id())
-        await self._store.decoys.upsert(
-            name, initial=lambda: Decoy(at=clock.now()), change=lambda *_: Decoy(at=clock.now())
-        )
 
     async def _created(self, form: RegisterIn, verification: Verification) -> bool:
         organization = Organization(

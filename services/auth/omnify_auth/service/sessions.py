@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from omnify_auth.access import has_ended
 from omnify_auth.errors import EmailNotVerified, InvalidCredentials, InvalidRefreshToken
 from omnify_auth.events import SessionRevoked
 from omnify_auth.hashing import Hasher
@@ -104,7 +105,7 @@ class Sessions:
             await self._revocations.add(session.session_id)
             raise InvalidRefreshToken
         user = await self._store.users.get(session.user_id)
-        if user is None:
+        if user is None or has_ended(session, user):
             raise InvalidRefreshToken
         signed_in = await self._signed_in(session, user, successor)
         reach(SIGNED)
@@ -189,7 +190,7 @@ class Sessions:
         """An access token of a session as it is now, and its roles."""
         roles = roles_in(user, session.organization_id)
         limited = await self._policy.wants_enrolment(session, user, roles)
-        access = await self._access_tokens.issue(session, roles, clock.now(), limited=limited)
+        access = await self._access_tokens.issue(session, roles, clock.now(), changed_at=user.access_changed_at, limited=limited)
         return access, () if limited else roles
 
     async def _refresh_tokens(self) -> RefreshTokens:

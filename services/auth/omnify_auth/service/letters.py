@@ -1,0 +1,132 @@
+"""Mails about an account: what they say and, for some kinds, a token that is mailed with them.
+
+A letter is written first, and requested by an event in the write of what it is about: a crash in between leaves a
+letter that nobody asks for and that expires. The email service asks for a letter when it sends it, so no address and
+no token travels in an event.
+"""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+from omnify_auth.errors import InvalidToken
+from omnify_auth.events import LetterRequested
+from omnify_auth.records import Letter, MailedToken, User
+from omnify_auth.schemas.internal import LetterOut
+from omnify_auth.settings import AuthSettings
+from omnify_auth.store import Store
+from omnify_shared import clock
+from omnify_shared.dapr.errors import Missing
+from omnify_shared.documents import Emit
+from omnify_shared.ids import new_id
+from omnify_shared.problems import NotFound
+
+_TOKENS_KEPT = 3
+
+
+class Letters:
+    """Tokens are `<letter id>.<256 random bits>`; only their SHA-256 is stored, the last three made count."""
+
+    def __init__(self, store: Store, settings: AuthSettings) -> None:
+        self._store = store
+        self._lifetimes: Mapping[str, timedelta] = {"password_reset": settings.reset_ttl}
+
+    async def write(
+        self,
+        kind: str,
+        user: User,
+        *,
+        to: str | None = None,
+        organization_id: str | None = None,
+        values: Mapping[str, str] | None = None,
+    ) -> LetterRequested:
+        """Stores a letter to a user, or to the address `to`; emit what comes back in the write that it is about."""
+        letter = Letter(
+            letter_id=new_id(),
+            kind=kind,
+            to=to or user.email,
+            full_name=user.full_name,
+            user_id=user.user_id,
+            organization_id=organization_id or user.memberships[0].organization_id,
+            values=dict(values or {}),
+            tokens=(),
+            created_at=clock.now(),
+            redeemed_at=None,
+        )
+        await self._store.letters.create(letter.letter_id, value=letter, fresh=True)
+        return LetterRequested(
+            letter_id=letter.letter_id, kind=kind, user_id=letter.user_id, organization_id=letter.organization_id
+        )
+
+    async def send(self, letter_id: str) -> LetterOut:
+        """A letter with a fresh token, if its kind has one. Raises NotFound when it was redeemed or is gone."""
+        lifetime = None
+        token, expires_at = f"{letter_id}.{secrets.token_urlsafe(32)}", clock.now()
+
+        def change(letter: Letter, emit: Emit) -> Letter:
+            nonlocal lifetime, expires_at
+            lifetime = self._lifetimes.get(letter.kind)
+            if letter.redeemed_at:
+                raise NotFound("the letter is no longer needed")
+            if lifetime is None:
+                return letter
+            expires_at = clock.now() + lifetime
+            made = MailedToken(digest=_digest(token), expires_at=expires_at)
+            return letter.model_copy(update={"tokens": (*letter.tokens, made)[-_TOKENS_KEPT:]})
+
+        try:
+            letter = (await self._store.letters.update(letter_id, change=change)).value
+        except Missing:
+            raise NotFound("no such letter") from None
+        return LetterOut(
+            kind=letter.kind,
+            email=letter.to,
+            full_name=letter.full_name,
+            token=token if lifetime else None,
+            expires_at=expires_at if lifetime else None,
+            values=letter.values,
+        )
+
+    async def read(self, token: str, kind: str) -> Letter:
+        """The letter whose token this is, still to be redeemed. Raises InvalidToken."""
+        letter_id = _letter_id(token)
+        letter = await self._store.letters.get(letter_id) if letter_id else None
+        if letter is None or not _redeemable(letter, token, kind, clock.now()):
+            raise InvalidToken
+        return letter
+
+    async def redeem(self, token: str, kind: str) -> Letter:
+        """As `read`, and the token is spent: of any number of tries exactly one wins. Raises InvalidToken."""
+        letter_id = _letter_id(token)
+
+        def change(letter: Letter, emit: Emit) -> Letter:
+            if not _redeemable(letter, token, kind, clock.now()):
+                raise InvalidToken
+            return letter.model_copy(update={"redeemed_at": clock.now()})
+
+        if letter_id is None:
+            raise InvalidToken
+        try:
+            return (await self._store.letters.update(letter_id, change=change)).value
+        except Missing:
+            raise InvalidToken from None
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _redeemable(letter: Letter, token: str, kind: str, now: datetime) -> bool:
+    digest = _digest(token)
+    known = any(hmac.compare_digest(made.digest, digest) and now < made.expires_at for made in letter.tokens)
+    return known and letter.kind == kind and letter.redeemed_at is None
+
+
+def _letter_id(token: str) -> str | None:
+    try:
+        return str(UUID(token.partition(".")[0]))
+    except ValueError:
+        return None
