@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 
 from omnify_local.ports import free_port
 from omnify_shared.ids import new_id
@@ -52,3 +53,29 @@ async def test_auths_event_ends_the_session_and_may_come_twice(lab: Lab, signer:
         answer = await lab.direct.post("/events/auth-events", json=event)
         assert (answer.status_code, answer.json()) == (200, {"status": "SUCCESS"})
     assert (await lab.direct.get("/me", headers=token)).status_code == 401
+
+
+async def test_changed_access_refuses_older_tokens_but_those_of_one_session(lab: Lab, signer: Signer) -> None:
+    user, kept, now = new_id(), new_id(), int(time.time())
+    older = bearer(signer.token(sub=user, iat=now - 5))
+    own = bearer(signer.token(sub=user, sid=kept, iat=now - 5))
+    newer = bearer(signer.token(sub=user, iat=now))
+    stranger = bearer(signer.token(iat=now - 5))
+    event = {
+        "specversion": "1.0", "id": new_id(), "source": "auth", "type": "omnify.auth.access.changed.v1",
+        "subject": user, "sequence": "3", "time": "2031-01-01T00:00:00Z", "datacontenttype": "application/json",
+        "data": {
+            "user_id": user, "organization_id": None, "kept_session_id": kept,
+            "before": datetime.fromtimestamp(now, UTC).isoformat(),
+        },
+    }  # fmt: skip
+    assert {(await lab.direct.get("/me", headers=token)).status_code for token in (older, own, newer)} == {200}
+    for _ in range(2):
+        answer = await lab.direct.post("/events/auth-events", json=event)
+        assert (answer.status_code, answer.json()) == (200, {"status": "SUCCESS"})
+    for _ in range(2):
+        statuses = [(await lab.direct.get("/me", headers=each)).status_code for each in (older, own, newer, stranger)]
+        assert statuses == [401, 200, 200, 200]
+        await lab.platform.identity.revocations.refresh()
+    refused = (await lab.direct.get("/me", headers=older)).json()
+    assert refused["type"] == "https://omnify.dev/problems/token-outdated"

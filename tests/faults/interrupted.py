@@ -25,7 +25,8 @@ OPTIONS: dict[str, Any] = {
 }
 WRITTEN = ("auth.register.created", "outbox.event.written", "outbox.event.published", "outbox.event.cleared")
 MAIL_WITHIN = 60.0  # seconds: an event's adoption, a mail's lease and its next try, on a busy machine
-SPENT, ENDED = 400, 401  # what a token that was proven, and a session that has ended, are answered
+# What a token that was used, a session that has ended and a password that was replaced are answered.
+SPENT, ENDED, WRONG = 400, 401, 403
 GRACE = 9.0  # seconds; auth takes a spent refresh token for 10
 
 
@@ -171,6 +172,53 @@ class Interrupted(Deaths):
                 marketer.seconds_until_refused(old["access_token"], path, limit=MAIL_WITHIN)
             answer = marketer.http.post("/api/auth/refresh", json={"refresh_token": old["refresh_token"]})
             self.ledger.check(answer.status_code == 401, f"{point}: refreshed after the end, {answer.status_code}")
+            self.ledger.find(point)
+
+        return check
+
+    def resetting(self, point: str) -> Check:
+        """Auth dies while somebody asks for a new password, or sets it: in the end the new one counts, alone."""
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
+        new, old = f"{marketer.password} anew", marketer.password
+
+        def ask() -> httpx.Response:
+            return marketer.http.post("/api/auth/password-reset", json={"email": marketer.email})
+
+        def confirm() -> httpx.Response:
+            mail = self._platform.inbox.wait_for(marketer.email, timeout=MAIL_WITHIN, subject="Choose a new password")
+            body = {"token": token_in(mail[-1]), "new_password": new}
+            return marketer.http.post("/api/auth/password-reset/confirm", json=body)
+
+        if point == "auth.reset.asked":
+            self.interrupted(self.auth, point, ask)
+            confirm().raise_for_status()
+        else:
+            ask().raise_for_status()
+            self.interrupted(self.auth, point, confirm, repeated=SPENT)
+        return self._with_new_password(marketer, point, old, new)
+
+    def changing(self, point: str) -> Check:
+        """Auth dies while a password is changed: the new one counts, alone."""
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
+        new, old = f"{marketer.password} anew", marketer.password
+        headers = {"authorization": f"Bearer {marketer.tokens['access_token']}"}
+        body = {"current_password": old, "new_password": new}
+
+        def change() -> httpx.Response:
+            return marketer.http.post("/api/auth/change-password", headers=headers, json=body)
+
+        self.interrupted(self.auth, point, change, repeated=WRONG)
+        return self._with_new_password(marketer, point, old, new)
+
+    def _with_new_password(self, marketer: Marketer, point: str, old: str, new: str) -> Check:
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            body = {"email": marketer.email, "password": old}
+            refused = marketer.http.post("/api/auth/login", json=body).status_code
+            self.ledger.check(refused == 401, f"{point}: the old password, {refused}")
+            marketer.password = new
+            marketer.log_in()
             self.ledger.find(point)
 
         return check

@@ -3,6 +3,7 @@
 Ada has an account, sessions and orders. Bob holds a mail with a link that he has not followed. Carol registers while
 the broker is down: her event waits in the outbox of a replica that was killed. Dora's mail waits for another try,
 Erin's event lies among the dead letters, and an import of Ada's was left half-way. Fay signs in with two steps.
+Hal changed a password and holds a link for another one.
 """
 
 import hashlib
@@ -31,7 +32,16 @@ from support.people_mfa import with_second_factors
 _AGES = "P18250D"  # the releases to come must not find these sessions and links expired
 LIVES_LONG = {"OMNIFY_ENVIRONMENT": "development"} | {
     f"AUTH_{name}": _AGES
-    for name in ("REFRESH_ABSOLUTE", "REFRESH_IDLE", "VERIFICATION_TTL", "UNVERIFIED_TTL", "CHALLENGE_TTL", "MFA_GRACE")
+    for name in (
+        "REFRESH_ABSOLUTE",
+        "REFRESH_IDLE",
+        "VERIFICATION_TTL",
+        "UNVERIFIED_TTL",
+        "CHALLENGE_TTL",
+        "MFA_GRACE",
+        "RESET_TTL",
+        "LETTER_TTL",
+    )
 }
 PASSWORD = "seven quiet herons wade at dawn"
 OPTIONS: dict[str, Any] = {
@@ -76,6 +86,15 @@ class People:
             self.platform.inbox.wait_for(address(name))
         self._guess_wrong()
         self.known |= with_second_factors(self._person("fay"), self._person("gil"), self.platform.inbox)
+        self._change_password(self._person("hal"))
+
+    def _change_password(self, hal: Marketer) -> None:
+        hal.join(self.platform.inbox)
+        changed = f"{PASSWORD} anew"
+        hal.ask("POST", "/api/auth/change-password", 200, json={"current_password": PASSWORD, "new_password": changed})
+        hal.ask("POST", "/api/auth/password-reset", 202, json={"email": hal.email})
+        [mail] = self.platform.inbox.wait_for(hal.email, subject="Choose a new password")
+        self.known["hal_reset_token"] = token_in(mail)
 
     def _import_orders(self) -> None:
         ada = self.ada

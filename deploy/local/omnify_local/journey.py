@@ -26,7 +26,7 @@ CDNOW_MASTER = {
     "currency": "USD",
     "columns": {"customer_id": 0, "ordered_at": 1, "quantity": 2, "amount": 3},
 }
-_LINK = re.compile(r"/verify-email#token=([A-Za-z0-9_.-]+)")
+_LINK = re.compile(r"/(?:verify-email|reset-password)#token=([A-Za-z0-9_.-]+)")
 
 
 class JourneyFailed(RuntimeError):
@@ -34,10 +34,10 @@ class JourneyFailed(RuntimeError):
 
 
 def token_in(mail: Mail) -> str:
-    """The verification token of a mail's link. Raises JourneyFailed."""
+    """The token of a mail's link. Raises JourneyFailed."""
     found = _LINK.search(mail.text)
     if found is None:
-        raise JourneyFailed("the mail holds no verification link")
+        raise JourneyFailed("the mail holds no link with a token")
     return found.group(1)
 
 

@@ -51,6 +51,7 @@ class AuthSettings(Settings):
     verification_ttl: timedelta = timedelta(hours=1)
     unverified_ttl: timedelta = timedelta(days=7)
     reset_ttl: timedelta = timedelta(minutes=30)
+    letter_ttl: timedelta = timedelta(days=2)
     mails_per_window: int = Field(default=5, ge=1)
     mails_window: timedelta = timedelta(minutes=10)
     mails_per_day: int = Field(default=20, ge=1)

@@ -24,7 +24,6 @@ from omnify_shared.events.outbox import Outbox
 from omnify_shared.state import StateStore
 
 _GUARD_OF_NOBODY = timedelta(days=30)
-_LETTER = timedelta(days=2)  # longer than a mail is tried
 _MARGIN = timedelta(days=1)
 SHOWN_AGE = 1.0  # seconds; as old as a revocation may be unknown to a replica
 
@@ -37,7 +36,7 @@ class Store:
     | user         | user id                    | registration           | never                        |
     | organization | organisation id            | registration           | never                        |
     | verification | verification id            | registration           | proof, or `unverified_ttl`   |
-    | letter       | letter id                  | what is written about  | two days                     |
+    | letter       | letter id                  | what is written about  | `letter_ttl`                 |
     | decoy        | digest of the address      | a mail that isn't sent | a minute                     |
     | guard        | digest of the address, or `<user id>.<factor>` | a wrong guess | 30 days, if nobody's |
     | session      | session id                 | login                  | its end, and a day           |
@@ -54,7 +53,7 @@ class Store:
         self.shown_users = Recent(self.users, SHOWN_AGE)
         self.organizations = Documents(state, "organization", Organization, outbox=outbox)
         self.verifications = Documents(state, "verification", Verification, ttl=settings.unverified_ttl)
-        self.letters = Documents(state, "letter", Letter, ttl=_LETTER)
+        self.letters = Documents(state, "letter", Letter, ttl=settings.letter_ttl)
         self.decoys = Documents(state, "decoy", Decoy, ttl=timedelta(minutes=1))
         self.guards = Documents(state, "guard", Guard)
         self.guards_of_nobody = Documents(state, "guard", Guard, ttl=_GUARD_OF_NOBODY)

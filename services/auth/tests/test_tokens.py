@@ -70,6 +70,9 @@ class NoRevocations:
     def revoked(self, session_id: str) -> bool:
         return False
 
+    def outdated(self, user_id: str, session_id: str, issued_at: datetime) -> bool:
+        return False
+
 
 def vault(text: str | None = None) -> Vault:
     return Vault(FixedSecrets(text))  # type: ignore[arg-type]

@@ -7,7 +7,9 @@ from typing import Literal
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
-Kind = Literal["verification", "registration_repeated", "password_reset", "password_changed"]
+FirstKind = Literal["verification", "registration_repeated"]
+LetterKind = Literal["password_reset", "password_changed"]
+Kind = FirstKind | LetterKind
 
 SUBJECTS: dict[Kind, str] = {
     "verification": "Confirm your email address",

@@ -52,7 +52,7 @@ class EmailService:
             mail = await self._store.take(event_id, kind, reference)
         except InHand as taken:
             # Its sender may have died: the waiting list looks at it once the lease is over.
-            await self._store.list_waiting(event_id, taken.until)
+            await self._store.list_waiting(event_id, kind, taken.until)
             return None
         if mail.status != "sending":
             return mail

@@ -5,13 +5,16 @@ or → `failed`. `sending` is a lease: whoever finds it expired may take the mai
 """
 
 import hashlib
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
-from omnify_email.rendering import Kind
+from omnify_email.rendering import FirstKind, Kind
 from omnify_shared import clock
+from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Documents, Emit
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
@@ -45,6 +48,12 @@ class MailRecord(BaseModel):
     updated_at: datetime
 
 
+class FirstMail(MailRecord):
+    """A mail of the kinds that the first release knew: it reads these documents, and no other kind in them."""
+
+    kind: FirstKind
+
+
 class Waiting(BaseModel):
     """Mails of one shard and when they are due."""
 
@@ -63,12 +72,14 @@ class MailStore:
     """Reads and writes mails and the waiting list."""
 
     def __init__(self, state: StateStore) -> None:
-        self._mails = Documents(state, "mail", MailRecord, ttl=RETENTION)
+        self._first = Documents(state, "mail", FirstMail, ttl=RETENTION)
+        self._letters = Documents(state, "letter", MailRecord, ttl=RETENTION)
         self._waiting = Documents(state, "waiting", Waiting)
+        self._waiting_letters = Documents(state, "waiting-letter", Waiting)
 
     async def get(self, event_id: str) -> MailRecord | None:
         """The mail of an event, or None."""
-        return await self._mails.get(event_id)
+        return await self._letters.get(event_id) or await self._first.get(event_id)
 
     async def take(self, event_id: str, kind: Kind, reference: str) -> MailRecord:
         """Takes the mail in hand, unless it is at its end or waits for its time; the caller looks at the status.
@@ -76,9 +87,9 @@ class MailStore:
         Raises: InHand while another delivery holds the lease; SidecarUnavailable.
         """
         owner, now = new_id(), clock.now()
-        first = MailRecord(
+        first = (FirstMail if is_first(kind) else MailRecord)(
             event_id=event_id,
-            kind=kind,
+            kind=kind,  # type: ignore[arg-type]
             reference=reference,
             status="sending",
             owner=owner,
@@ -99,7 +110,7 @@ class MailStore:
             taken = {"status": "sending", "owner": owner, "attempts": record.attempts + 1, "until": now + LEASE}
             return record.model_copy(update={**taken, "updated_at": now})
 
-        return (await self._mails.upsert(event_id, initial=lambda: first, change=lease)).value
+        return (await self._documents(kind).upsert(event_id, initial=lambda: first, change=lease)).value
 
     async def end(self, mail: MailRecord, status: Status, **known: str | None) -> MailRecord:
         """Writes how a try ended, unless the mail was taken over in the meantime."""
@@ -107,31 +118,34 @@ class MailStore:
 
     async def postpone(self, mail: MailRecord, due: datetime, reason: str) -> MailRecord:
         """Lets the mail wait. Listed first: a crash in between leaves an entry too many, never a forgotten mail."""
-        await self.list_waiting(mail.event_id, due)
+        await self.list_waiting(mail.event_id, mail.kind, due)
         reach(LISTED)
         return await self._write(mail, status="waiting", until=due, reason=reason)
 
-    async def list_waiting(self, event_id: str, due: datetime) -> None:
+    async def list_waiting(self, event_id: str, kind: Kind, due: datetime) -> None:
         """Puts a mail on the waiting list."""
-        await self._change_shard(event_id, {event_id: due}, frozenset())
+        shards = self._waiting if is_first(kind) else self._waiting_letters
+        await shards.upsert(
+            shard_of(event_id), initial=lambda: Waiting(due={}), change=_relisting(event_id, {event_id: due})
+        )
 
     async def unlist(self, event_id: str) -> None:
         """Takes a mail off the waiting list."""
-        await self._change_shard(event_id, {}, frozenset({event_id}))
+        for shards in (self._waiting, self._waiting_letters):
+            with suppress(Missing):
+                await shards.update(shard_of(event_id), change=_relisting(event_id, {}))
 
     async def due(self) -> tuple[list[str], int]:
         """The events whose mails are due, longest first, and how many mails wait in all."""
-        shards = await self._waiting.get_many((str(number),) for number in range(SHARDS))
-        now = clock.now()
-        due = [(at, event_id) for shard in shards.values() for event_id, at in shard.due.items() if at <= now]
-        return [event_id for _, event_id in sorted(due)], sum(len(shard.due) for shard in shards.values())
+        now, due, waiting = clock.now(), [], 0
+        for lists in (self._waiting, self._waiting_letters):
+            found = (await lists.get_many((str(number),) for number in range(SHARDS))).values()
+            due += [(at, event_id) for shard in found for event_id, at in shard.due.items() if at <= now]
+            waiting += sum(len(shard.due) for shard in found)
+        return [event_id for _, event_id in sorted(due)], waiting
 
-    async def _change_shard(self, event_id: str, add: dict[str, datetime], drop: frozenset[str]) -> None:
-        def change(shard: Waiting, _: Emit) -> Waiting:
-            due = {name: at for name, at in shard.due.items() if name not in drop} | add
-            return shard if due == shard.due else Waiting(due=due)
-
-        await self._waiting.upsert(shard_of(event_id), initial=lambda: Waiting(due={}), change=change)
+    def _documents(self, kind: Kind) -> Documents[Any]:
+        return self._first if is_first(kind) else self._letters
 
     async def _write(self, mail: MailRecord, **values: object) -> MailRecord:
         def change(record: MailRecord, _: Emit) -> MailRecord:
@@ -139,7 +153,20 @@ class MailStore:
                 return record
             return record.model_copy(update={**values, "updated_at": clock.now()})
 
-        return (await self._mails.update(mail.event_id, change=change)).value
+        return (await self._documents(mail.kind).update(mail.event_id, change=change)).value
+
+
+def is_first(kind: Kind) -> bool:
+    """Whether the first release knows that kind of mail."""
+    return kind in get_args(FirstKind)
+
+
+def _relisting(event_id: str, add: dict[str, datetime]) -> Callable[[Waiting, Emit], Waiting]:
+    def change(shard: Waiting, _: Emit) -> Waiting:
+        due = {name: at for name, at in shard.due.items() if name != event_id} | add
+        return shard if due == shard.due else Waiting(due=due)
+
+    return change
 
 
 def shard_of(event_id: str) -> str:

@@ -45,6 +45,21 @@ def create_app() -> FastAPI:
             "expires_at": "2026-11-23T16:00:00Z",
         }
 
+    @app.post("/internal/letters/{letter_id}")
+    async def letter(letter_id: str, request: Request) -> dict[str, object]:
+        strict(request)
+        if letter_id.startswith("gone"):
+            raise HTTPException(404, "no such letter")
+        linked = letter_id.startswith("linked")
+        return {
+            "kind": "password_reset" if linked else "password_changed",
+            "email": f"{letter_id.rpartition('--')[2]}@shop.example",
+            "full_name": "Ana Silva",
+            "token": f"tok+{next(tokens)}/x" if linked else None,
+            "expires_at": "2026-11-23T16:00:00Z" if linked else None,
+            "values": {},
+        }
+
     @app.get("/internal/users/{user_id}/contact")
     async def contact(user_id: str, request: Request) -> dict[str, str]:
         strict(request)

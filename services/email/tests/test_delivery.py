@@ -48,6 +48,19 @@ async def test_a_resent_link_and_a_repeated_registration_have_mails_of_their_own
     assert "token" not in part(notice, "plain") + part(notice, "html")
 
 
+async def test_a_letter_is_what_auth_says_with_a_link_or_without(post: Any) -> None:
+    linked = await post.publish("omnify.auth.letter.requested.v1", letter_id="linked--gil", kind="password_reset")
+    await post.publish("omnify.auth.letter.requested.v1", letter_id="l--hal", kind="password_changed")
+    message = parsed(await post.one("smtp", "gil"))
+    assert message["Subject"] == "Choose a new password"
+    for kind in ("plain", "html"):
+        assert "https://omnify.example/reset-password#token=tok%2B" in part(message, kind)
+    notice = parsed(await post.one("smtp", "hal"))
+    assert notice["Subject"] == "Your password was changed"
+    assert "token" not in part(notice, "plain") + part(notice, "html")
+    assert (await post.status(linked, "sent"))["kind"] == "password_reset"
+
+
 async def test_an_event_delivered_many_times_is_mailed_once(post: Any) -> None:
     first = await post.registered("v--dan")
     await asyncio.gather(*(post.registered("v--dan", first) for _ in range(8)))

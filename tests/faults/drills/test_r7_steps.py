@@ -40,6 +40,8 @@ JOURNEYS: Mapping[str, tuple[str, ...]] = {
     "logging_in": ("auth.login.checked", "auth.login.written"),
     "refreshing": ("auth.refresh.read", "auth.refresh.rotated", "auth.refresh.signed"),
     "logging_out": ("auth.logout.ended", "auth.logout.revoked"),
+    "resetting": ("auth.reset.asked", "auth.reset.written"),
+    "changing": ("auth.password.changed",),
     "mailing": ("email.send.claimed", "email.send.minted", "email.send.sent", "email.send.recorded"),
     "postponing": ("email.send.listed",),
     "importing": (

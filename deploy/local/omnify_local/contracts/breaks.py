@@ -12,7 +12,7 @@ from omnify_local.contracts.services import EventType, Service
 from omnify_shared import session_events
 
 Document = Mapping[str, Any]
-_SHARED_READERS = (session_events.SessionRevoked,)
+_SHARED_READERS = (session_events.SessionRevoked, session_events.AccessChanged)
 
 
 def of_events(old: Mapping[str, Document], new: Mapping[str, Document]) -> Iterator[str]:

@@ -12,8 +12,8 @@ from omnify_auth.service.directory import Directory
 from omnify_auth.service.enrolment import Enrolment
 from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.guessing import Guessing
-from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.letters import Letters
+from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.registration import Registration
 from omnify_auth.service.second_factor import SecondFactor
 from omnify_auth.service.second_step import SecondStep

@@ -190,7 +190,9 @@ class Sessions:
         """An access token of a session as it is now, and its roles."""
         roles = roles_in(user, session.organization_id)
         limited = await self._policy.wants_enrolment(session, user, roles)
-        access = await self._access_tokens.issue(session, roles, clock.now(), changed_at=user.access_changed_at, limited=limited)
+        access = await self._access_tokens.issue(
+            session, roles, clock.now(), changed_at=user.access_changed_at, limited=limited
+        )
         return access, () if limited else roles
 
     async def _refresh_tokens(self) -> RefreshTokens:
