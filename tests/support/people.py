@@ -173,6 +173,8 @@ class People:
         mail = await mails.take(new_id(), "verification", verification_id)
         await mails.postpone(mail, clock.now(), "the mail server is away")
         self.known["waiting_mail"] = mail.event_id
+        letter = await mails.take(new_id(), "password_reset", new_id())
+        await mails.postpone(letter, clock.now(), "the mail server is away")
 
     async def _leave_dead_letter(self, blocks: Blocks, verification_id: str) -> None:
         event_id = new_id()

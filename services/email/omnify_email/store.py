@@ -89,7 +89,7 @@ class MailStore:
         owner, now = new_id(), clock.now()
         first = (FirstMail if is_first(kind) else MailRecord)(
             event_id=event_id,
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             reference=reference,
             status="sending",
             owner=owner,
@@ -110,7 +110,8 @@ class MailStore:
             taken = {"status": "sending", "owner": owner, "attempts": record.attempts + 1, "until": now + LEASE}
             return record.model_copy(update={**taken, "updated_at": now})
 
-        return (await self._documents(kind).upsert(event_id, initial=lambda: first, change=lease)).value
+        mail: MailRecord = (await self._documents(kind).upsert(event_id, initial=lambda: first, change=lease)).value
+        return mail
 
     async def end(self, mail: MailRecord, status: Status, **known: str | None) -> MailRecord:
         """Writes how a try ended, unless the mail was taken over in the meantime."""
@@ -153,7 +154,8 @@ class MailStore:
                 return record
             return record.model_copy(update={**values, "updated_at": clock.now()})
 
-        return (await self._documents(mail.kind).update(mail.event_id, change=change)).value
+        written: MailRecord = (await self._documents(mail.kind).update(mail.event_id, change=change)).value
+        return written
 
 
 def is_first(kind: Kind) -> bool:

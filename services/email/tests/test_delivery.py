@@ -50,12 +50,12 @@ async def test_a_resent_link_and_a_repeated_registration_have_mails_of_their_own
 
 async def test_a_letter_is_what_auth_says_with_a_link_or_without(post: Any) -> None:
     linked = await post.publish("omnify.auth.letter.requested.v1", letter_id="linked--gil", kind="password_reset")
-    await post.publish("omnify.auth.letter.requested.v1", letter_id="l--hal", kind="password_changed")
+    await post.publish("omnify.auth.letter.requested.v1", letter_id="l--ian", kind="password_changed")
     message = parsed(await post.one("smtp", "gil"))
     assert message["Subject"] == "Choose a new password"
     for kind in ("plain", "html"):
         assert "https://omnify.example/reset-password#token=tok%2B" in part(message, kind)
-    notice = parsed(await post.one("smtp", "hal"))
+    notice = parsed(await post.one("smtp", "ian"))
     assert notice["Subject"] == "Your password was changed"
     assert "token" not in part(notice, "plain") + part(notice, "html")
     assert (await post.status(linked, "sent"))["kind"] == "password_reset"
