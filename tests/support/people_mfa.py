@@ -6,6 +6,7 @@ import pyotp
 
 from omnify_local.inbox import Inbox
 from omnify_local.journey import Marketer
+from support.authenticator import Authenticator
 
 
 def with_second_factors(fay: Marketer, gil: Marketer, inbox: Inbox) -> dict[str, Any]:
@@ -23,7 +24,21 @@ def with_second_factors(fay: Marketer, gil: Marketer, inbox: Inbox) -> dict[str,
     fay.ask("POST", "/api/auth/step-up", 200, json={"password": fay.password, "recovery_code": second})
     fay.ask("PUT", "/api/mfa/policy", 200, json={"mfa_policy": "required"})
     codes = fay.ask("POST", "/api/mfa/recovery-codes", 200)["recovery_codes"]
+    _with_passkey(fay)
     return {"fay_secret": fay_has["secret"], "fay_recovery_codes": codes, "fay_mfa_token": waiting}
+
+
+def _with_passkey(one: Marketer) -> None:
+    """Adds a passkey, and shows a copy of it that lags behind."""
+    key = Authenticator()
+    begun = one.ask("POST", "/api/mfa/passkeys/options", 200)
+    made = {"ceremony_id": begun["ceremony_id"], "name": "phone", "credential": key.create(begun["options"])}
+    one.ask("POST", "/api/mfa/passkeys", 201, json=made)
+    for count, expected in ((5, 200), (2, 401)):
+        key.count = count
+        begun = one.ask("POST", "/api/auth/login/passkey/options", 200)
+        shown = {"ceremony_id": begun["ceremony_id"], "credential": key.get(begun["options"])}
+        one.ask("POST", "/api/auth/login/passkey", expected, json=shown)
 
 
 def _enrol(one: Marketer) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Problem
 ├── MfaRequired            403  right password; a second factor is wanted, with a challenge for it
 ├── InvalidCode            401  a one-time or recovery code that is wrong, spent or of no factor
 ├── InvalidChallenge       401  an `mfa_token` that is unknown, used or expired
+├── InvalidPasskey         401  an answer of a passkey that does not verify, came late or came before
 ├── NoFactor               409  the account has no such second factor
 ├── FactorDemanded         409  the organisation wants this user to have a second factor
 ├── HashingBusy            503  more sign-ins than the cores can hash
@@ -115,3 +116,10 @@ class FactorDemanded(Conflict):
 
     def __init__(self) -> None:
         super().__init__("the last factor can be replaced by setting up another, but not taken away")
+
+
+class InvalidPasskey(Unauthorized):
+    type, title = "invalid-passkey", "The passkey was not accepted"
+
+    def __init__(self) -> None:
+        super().__init__("begin again; if it is refused again, use another factor")

@@ -82,6 +82,14 @@ class SessionSteppedUp(EventData, type="omnify.auth.session.stepped_up.v1"):
     session_id: str
 
 
+class PasskeyRegressed(EventData, type="omnify.auth.passkey.regressed.v1"):
+    """A passkey's counter went back, as a copy's would; the sign-in was refused. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+    passkey_id: str
+
+
 class MfaPolicyChanged(EventData, type="omnify.auth.mfa_policy.changed.v1"):
     """An organisation asks others, or fewer, for a second factor. `subject` is the organisation's id."""
 
@@ -133,4 +141,5 @@ EVENTS = (
     AccessChanged,
     LetterRequested,
     PasswordChanged,
+    PasskeyRegressed,
 )

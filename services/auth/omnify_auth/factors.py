@@ -3,14 +3,19 @@
 from omnify_auth.records import Factors
 
 TOTP = "totp"
+PASSKEY = "passkey"
 RECOVERY_CODE = "recovery_code"
 OTP_PROVEN = ("otp", "mfa")
 """What a one-time or recovery code adds to the methods of a sign-in (RFC 8176)."""
+PASSKEY_PROVEN = ("pop", "user", "mfa")
+"""What a passkey adds: it is something one has, and is only unlocked by its user."""
 
 
 def enrolled(factors: Factors | None) -> tuple[str, ...]:
     """The factors that are set up; recovery codes are none, they only stand in for one."""
-    return (TOTP,) if factors and factors.totp else ()
+    if factors is None:
+        return ()
+    return (*((TOTP,) if factors.totp else ()), *((PASSKEY,) if factors.passkeys else ()))
 
 
 def methods_of(factors: Factors | None) -> tuple[str, ...]:

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from omnify_auth.errors import EmailNotVerified, InvalidCode, InvalidCredentials, MfaRequired, TooManyGuesses
+from omnify_auth.errors import (
+    EmailNotVerified,
+    InvalidCode,
+    InvalidCredentials,
+    InvalidPasskey,
+    MfaRequired,
+    TooManyGuesses,
+)
 from omnify_shared.telemetry import Telemetry
 
 OUTCOMES: dict[type[Exception], str] = {
@@ -11,6 +18,7 @@ OUTCOMES: dict[type[Exception], str] = {
     EmailNotVerified: "unverified",
     MfaRequired: "half",
     InvalidCode: "wrong",
+    InvalidPasskey: "wrong",
     TooManyGuesses: "throttled",
 }
 

@@ -178,6 +178,20 @@ class Totp(Record):
     last_used_at: datetime | None
 
 
+class Passkey(Record):
+    """A WebAuthn credential. `passkey_id` is the credential's id and `public_key` its COSE key, both base64url."""
+
+    passkey_id: str
+    name: str
+    public_key: str
+    sign_count: int
+    aaguid: str
+    device_type: str
+    backed_up: bool
+    added_at: datetime
+    last_used_at: datetime | None
+
+
 class Factors(Record):
     """The second factors of one user. A generator counts once a code of it was shown; until then it is pending.
 
@@ -189,6 +203,7 @@ class Factors(Record):
     pending_totp: Totp | None
     recovery_codes: tuple[str, ...]
     recovery_codes_made_at: datetime | None
+    passkeys: tuple[Passkey, ...] = ()
 
 
 class Challenge(Record):
@@ -201,4 +216,14 @@ class Challenge(Record):
     user_id: str
     digest: str
     password: str
+    used_at: datetime | None
+
+
+class Ceremony(Record):
+    """A WebAuthn challenge (base64url) that waits for its answer: of `user_id` who adds a passkey, or of whoever
+    signs in with one. Counts once."""
+
+    ceremony_id: str
+    user_id: str | None
+    challenge: str
     used_at: datetime | None

@@ -58,6 +58,10 @@ class AuthSettings(Settings):
 
     challenge_ttl: timedelta = timedelta(minutes=5)
     mfa_grace: timedelta = timedelta(days=7)
+    passkey_rp_id: str = "localhost"
+    """The domain that passkeys are bound to: the public address' host, or a parent of it."""
+    passkey_origins: tuple[str, ...] = ("http://localhost:8000",)
+    """Where pages that use passkeys are served from."""
     totp_setup_ttl: timedelta = timedelta(minutes=15)
 
     access_token_ttl: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))

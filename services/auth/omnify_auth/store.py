@@ -5,6 +5,7 @@ from datetime import timedelta
 from omnify_auth.recent import Recent
 from omnify_auth.records import (
     Address,
+    Ceremony,
     Challenge,
     Decoy,
     Factors,
@@ -42,6 +43,7 @@ class Store:
     | session      | session id                 | login                  | its end, and a day           |
     | factors      | user id                    | setting up a factor    | never                        |
     | challenge    | challenge id               | a right password       | 5 minutes                    |
+    | ceremony     | ceremony id                | use of a passkey       | 5 minutes                    |
     | keyring      | "main"                     | first use              | never                        |
     | root         | "main"                     | first use              | never                        |
     """
@@ -60,6 +62,7 @@ class Store:
         self.sessions = Documents(state, "session", Session, outbox=outbox, ttl=settings.refresh_absolute + _MARGIN)
         self.factors = Documents(state, "factors", Factors, outbox=outbox)
         self.challenges = Documents(state, "challenge", Challenge, ttl=settings.challenge_ttl)
+        self.ceremonies = Documents(state, "ceremony", Ceremony, ttl=settings.challenge_ttl)
         self.keyring = Documents(state, "keyring", Ring)
         self.root = Documents(state, "root", RootKey)
 

@@ -1,6 +1,6 @@
 """HTTP, a module an area: `/api` for people's clients, `/.well-known` for verifiers, `/internal` for peers."""
 
-from omnify_auth.routes import accounts, internal, keys, mfa, passwords, sessions, signing_in
+from omnify_auth.routes import accounts, internal, keys, mfa, passkeys, passwords, sessions, signing_in
 
 ROUTERS = (
     accounts.router,
@@ -8,6 +8,8 @@ ROUTERS = (
     signing_in.router,
     passwords.router,
     mfa.router,
+    passkeys.router,
+    passkeys.login_router,
     keys.router,
     internal.router,
     keys.operators,

@@ -91,7 +91,11 @@ def _holder(principal: Principal) -> Holder:
 
 def _status(factors: Factors) -> StatusOut:
     totp = factors.totp
-    methods = (MethodOut(method="totp", created_at=totp.made_at, last_used=totp.last_used_at),) if totp else ()
+    apps = (MethodOut(method="totp", created_at=totp.made_at, last_used=totp.last_used_at),) if totp else ()
+    passkeys = (
+        MethodOut(method="passkey", created_at=one.added_at, last_used=one.last_used_at) for one in factors.passkeys
+    )
+    methods = (*apps, *passkeys)
     pending: Literal["pending_setup", "disabled"] = "pending_setup" if factors.pending_totp else "disabled"
     return StatusOut(
         user_id=factors.user_id,

@@ -13,6 +13,7 @@ from omnify_auth.service.enrolment import Enrolment
 from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.letters import Letters
+from omnify_auth.service.passkeys import Passkeys
 from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.registration import Registration
 from omnify_auth.service.second_factor import SecondFactor
@@ -59,7 +60,8 @@ class AuthService:
         factor = SecondFactor(store, vault, roots, guessing)
         self.mfa_policies = MfaPolicies(store, settings)
         self.enrolment = Enrolment(store, factor, self.mfa_policies, settings)
-        self.second_step = SecondStep(store, factor, self.sessions)
+        self.passkeys = Passkeys(store, self.enrolment, settings)
+        self.second_step = SecondStep(store, factor, self.passkeys, self.sessions)
         self.step_up = StepUp(self.directory, store, self.hasher, guessing, factor, self.sessions)
 
     async def jwks(self) -> dict[str, Any]:

@@ -67,13 +67,13 @@ class Enrolment:
 
     async def new_recovery_codes(self, holder: Holder) -> tuple[str, ...]:
         """Replaces the recovery codes. Raises NoFactor when there is nothing that they could stand in for."""
-        made = await self._recovery_set(holder.user_id)
+        made = await self.recovery_set(holder.user_id)
 
         def change(factors: Factors, emit: Emit) -> Factors:
             if not enrolled(factors):
                 raise NoFactor("recovery codes stand in for a second factor; set one up first")
             emit(RecoveryCodesMade(user_id=holder.user_id, organization_id=holder.organization_id))
-            return _with_codes(factors, made)
+            return with_codes(factors, made)
 
         await self._changed(holder.user_id, change)
         return made.codes
@@ -83,24 +83,30 @@ class Enrolment:
 
         Raises NoFactor, InvalidCode, FactorDemanded.
         """
-        if (await self.factors(holder.user_id)).totp is None:
+        factors = await self.factors(holder.user_id)
+        if factors.totp is None:
             raise NoFactor("there is no generator to take away")
-        user = await self._store.users.get(holder.user_id)
-        if user and await self._policies.demands(holder.organization_id, user, roles_in(user, holder.organization_id)):
-            raise FactorDemanded
+        if enrolled(factors) == (TOTP,):
+            await self.may_have_none(holder)
         await self._factor.prove(holder, proof)
 
         def change(factors: Factors, emit: Emit) -> Factors:
             if factors.totp is None:
                 raise NoFactor("there is no generator to take away")
             emit(FactorRemoved(user_id=holder.user_id, organization_id=holder.organization_id, method=TOTP))
-            return _tidied(factors.model_copy(update={"totp": None, "pending_totp": None}))
+            return tidied(factors.model_copy(update={"totp": None, "pending_totp": None}))
 
         await self._changed(holder.user_id, change)
 
+    async def may_have_none(self, holder: Holder) -> None:
+        """Raises FactorDemanded when the last factor may not go."""
+        user = await self._store.users.get(holder.user_id)
+        if user and await self._policies.demands(holder.organization_id, user, roles_in(user, holder.organization_id)):
+            raise FactorDemanded
+
     async def _activate(self, holder: Holder, pending: Totp, code: str) -> tuple[str, ...] | None:
         step = await self._factor.matched(holder.user_id, pending, code)
-        made, now = await self._recovery_set(holder.user_id), clock.now()
+        made, now = await self.recovery_set(holder.user_id), clock.now()
 
         def change(factors: Factors, emit: Emit) -> Factors:
             if factors.pending_totp != pending:
@@ -108,12 +114,13 @@ class Enrolment:
             emit(FactorAdded(user_id=holder.user_id, organization_id=holder.organization_id, method=TOTP))
             active = pending.model_copy(update={"last_step": step, "last_used_at": now, "made_at": now})
             active_factors = factors.model_copy(update={"totp": active, "pending_totp": None})
-            return active_factors if factors.recovery_codes else _with_codes(active_factors, made)
+            return active_factors if factors.recovery_codes else with_codes(active_factors, made)
 
         after = await self._changed(holder.user_id, change)
         return made.codes if after.recovery_codes == made.digests else None
 
-    async def _recovery_set(self, user_id: str) -> RecoverySet:
+    async def recovery_set(self, user_id: str) -> RecoverySet:
+        """New recovery codes, not yet anybody's."""
         codes = new_codes()
         return RecoverySet(codes, tuple([await self._factor.digest(user_id, code) for code in codes]))
 
@@ -124,9 +131,11 @@ class Enrolment:
             raise NoFactor("no factor is set up") from None
 
 
-def _with_codes(factors: Factors, made: RecoverySet) -> Factors:
+def with_codes(factors: Factors, made: RecoverySet) -> Factors:
+    """With these recovery codes in place of older ones."""
     return factors.model_copy(update={"recovery_codes": made.digests, "recovery_codes_made_at": clock.now()})
 
 
-def _tidied(factors: Factors) -> Factors:
+def tidied(factors: Factors) -> Factors:
+    """Without recovery codes when there is nothing left that they could stand in for."""
     return factors if enrolled(factors) else factors.model_copy(update={"recovery_codes": ()})

@@ -47,9 +47,11 @@ class SecondFactor:
     async def prove(self, holder: Holder, proof: Proof) -> tuple[str, ...]:
         """Spends a code; what it adds to the methods of the sign-in. Raises InvalidCode, TooManyGuesses."""
         factors = await self._store.factors.get(holder.user_id)
-        if factors is None or factors.totp is None:
+        if factors is None:
             raise InvalidCode
         if proof.code is not None:
+            if factors.totp is None:
+                raise InvalidCode
             step = await self.matched(holder.user_id, factors.totp, proof.code)
             await self._spend_step(factors.totp, holder.user_id, step)
         else:

@@ -51,7 +51,14 @@ class StepUp:
             if proof is None:
                 raise MfaRequired(methods)
             proven = await self._factor.prove(Holder(user.user_id, principal.organization_id), proof)
-        session = await self.note(principal.session_id, ("pwd", *proven), at=clock.now())
+        return await self.renewed(principal, ("pwd", *proven))
+
+    async def renewed(self, principal: Principal, proven: tuple[str, ...]) -> AccessToken:
+        """A fresh token for a user who just proved who they are. Raises Unauthorized."""
+        user = await self._store.users.get(principal.user_id)
+        if user is None:
+            raise Unauthorized("the account no longer exists")
+        session = await self.note(principal.session_id, proven, at=clock.now())
         access, _ = await self._sessions.access(session, user)
         return access
 
