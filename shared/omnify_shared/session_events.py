@@ -1,11 +1,10 @@
 """The readers of auth's ended sessions and changed access that every app with user routes shares."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
 from omnify_shared.events.model import CloudEvent, EventData
-from omnify_shared.events.subscriptions import Subscriptions
+from omnify_shared.events.subscriptions import Handler, Subscriptions
 from omnify_shared.revocations import Cut, Revocations
 
 
@@ -24,16 +23,27 @@ class AccessChanged(EventData, type="omnify.auth.access.changed.v1"):
 
 
 def follow_revocations(subscriptions: Subscriptions, revocations: Revocations) -> None:
-    """Subscribes an app to both. Adding one twice changes nothing, so no record is kept."""
+    """Subscribes an app to both. Adding one twice changes nothing, so no record is kept.
 
-    async def end(event: CloudEvent[SessionRevoked], _: Any) -> None:
+    Handlers that the app has for them run after these; they too may be repeated (`dedupe="effect"`).
+    """
+
+    async def end(event: CloudEvent[Any], _: Any) -> None:
         await revocations.add(event.data.session_id)
 
-    handler: Callable[[CloudEvent[SessionRevoked], Any], Awaitable[None]] = end
-    subscriptions.on(SessionRevoked, dedupe="effect")(handler)
-
-    async def cut(event: CloudEvent[AccessChanged], _: Any) -> None:
+    async def cut(event: CloudEvent[Any], _: Any) -> None:
         await revocations.cut(event.data.user_id, Cut(before=event.data.before, kept=event.data.kept_session_id))
 
-    cutter: Callable[[CloudEvent[AccessChanged], Any], Awaitable[None]] = cut
-    subscriptions.on(AccessChanged, dedupe="effect")(cutter)
+    _first(subscriptions, SessionRevoked, end)
+    _first(subscriptions, AccessChanged, cut)
+
+
+def _first(subscriptions: Subscriptions, reader: type[EventData], handler: Handler) -> None:
+    own = subscriptions.by_type.pop(reader.event_type, None)
+
+    async def both(event: CloudEvent[Any], service: Any) -> None:
+        await handler(event, service)
+        if own:
+            await own.handler(event, service)
+
+    subscriptions.on(own.reader if own else reader, dedupe="effect")(both)

@@ -87,6 +87,13 @@ class People:
         self._guess_wrong()
         self.known |= with_second_factors(self._person("fay"), self._person("gil"), self.platform.inbox)
         self._change_password(self._person("hal"))
+        self._consent()
+
+    def _consent(self) -> None:
+        terms = {"document_type": "terms"}
+        self.ada.ask("POST", "/api/legal/accept", 200, json=terms | {"version": "1.0"})
+        self.ada.ask("POST", "/api/legal/withdraw", 200, json=terms)
+        self.ada.ask("POST", "/api/legal/accept", 200, json=terms | {"version": "1.0"})
 
     def _change_password(self, hal: Marketer) -> None:
         hal.join(self.platform.inbox)

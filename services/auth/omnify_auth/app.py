@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from omnify_auth.routes import ROUTERS
 from omnify_auth.service import build
 from omnify_auth.settings import AuthSettings
+from omnify_auth.subscriptions import make_subscriptions
 from omnify_auth.vault import KEY_ENCRYPTION_KEY, PEPPER
 from omnify_shared.access import Access
 from omnify_shared.app import service_app
@@ -17,6 +18,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         title="Omnify auth",
         build=build,
         routers=ROUTERS,
+        subscriptions=make_subscriptions(),
         revocations=True,
         keys=lambda _: app.state.service.jwks,
         access=Access(secrets=(PEPPER, KEY_ENCRYPTION_KEY)),

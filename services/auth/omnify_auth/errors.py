@@ -13,6 +13,8 @@ Problem
 ├── InvalidPasskey         401  an answer of a passkey that does not verify, came late or came before
 ├── NoFactor               409  the account has no such second factor
 ├── FactorDemanded         409  the organisation wants this user to have a second factor
+├── DocumentOutdated       409  another version of the legal document is effective
+├── NotAccepted            409  nothing to withdraw
 ├── HashingBusy            503  more sign-ins than the cores can hash
 └── KeysUnavailable        503  the signing keys can't be read
 """
@@ -123,3 +125,14 @@ class InvalidPasskey(Unauthorized):
 
     def __init__(self) -> None:
         super().__init__("begin again; if it is refused again, use another factor")
+
+
+class DocumentOutdated(Conflict):
+    type, title = "document-outdated", "Another version is effective"
+
+    def __init__(self, version: str) -> None:
+        super().__init__("show the effective version and ask again", version=version)
+
+
+class NotAccepted(Conflict):
+    type, title = "not-accepted", "There is no acceptance to withdraw"

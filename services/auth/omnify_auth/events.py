@@ -41,6 +41,8 @@ class SessionRevoked(EventData, type="omnify.auth.session.revoked.v1"):
 
     session_id: str
     expires_at: datetime
+    user_id: str | None = None
+    organization_id: str | None = None
 
 
 class FactorAdded(EventData, type="omnify.auth.factor.added.v1"):
@@ -127,6 +129,32 @@ class PasswordChanged(EventData, type="omnify.auth.password.changed.v1"):
     by: Literal["change", "reset"]
 
 
+class AddressVerified(EventData, type="omnify.auth.address.verified.v1"):
+    """A user proved the address of their account. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+
+
+class ConsentGiven(EventData, type="omnify.auth.consent.given.v1"):
+    """A user accepted a version of a legal document. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+    document_type: str
+    version: str
+    sha256: str
+
+
+class ConsentWithdrawn(EventData, type="omnify.auth.consent.withdrawn.v1"):
+    """A user withdrew their acceptance of a legal document. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+    document_type: str
+    version: str
+
+
 EVENTS = (
     UserRegistered,
     VerificationRequested,
@@ -142,4 +170,8 @@ EVENTS = (
     LetterRequested,
     PasswordChanged,
     PasskeyRegressed,
+    AddressVerified,
+    ConsentGiven,
+    ConsentWithdrawn,
 )
+READS = EVENTS  # all of them, for the audit log

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 
 class Record(BaseModel):
@@ -227,3 +227,45 @@ class Ceremony(Record):
     user_id: str | None
     challenge: str
     used_at: datetime | None
+
+
+class Consent(Record):
+    """One acceptance of a legal document or its withdrawal, with what the server saw of the request."""
+
+    consent_id: str
+    action: Literal["accepted", "withdrawn"]
+    document_type: str
+    version: str
+    sha256: str
+    organization_id: str
+    at: datetime
+    address: str | None
+    user_agent: str | None
+
+
+class Consents(Record):
+    """All that a user accepted and withdrew, oldest first; only ever added to."""
+
+    user_id: str
+    history: tuple[Consent, ...]
+
+
+class AuditEntry(Record):
+    """One event in the chain of an organisation. `hash` is SHA-256 (hex) over the others as canonical JSON."""
+
+    sequence: int
+    event_id: str
+    type: str
+    time: datetime
+    recorded_at: datetime
+    user_id: str | None
+    actor_id: str | None
+    data: dict[str, JsonValue]
+    previous: str
+    hash: str
+
+
+class AuditPage(Record):
+    """A page of a chain; all but the newest are full."""
+
+    entries: tuple[AuditEntry, ...]

@@ -5,8 +5,10 @@ from datetime import timedelta
 from omnify_auth.recent import Recent
 from omnify_auth.records import (
     Address,
+    AuditPage,
     Ceremony,
     Challenge,
+    Consents,
     Decoy,
     Factors,
     Guard,
@@ -44,6 +46,8 @@ class Store:
     | factors      | user id                    | setting up a factor    | never                        |
     | challenge    | challenge id               | a right password       | 5 minutes                    |
     | ceremony     | ceremony id                | use of a passkey       | 5 minutes                    |
+    | consent      | user id                    | accepting a document   | never                        |
+    | audit        | `<organisation id>/<page>`, or `user.<user id>/<page>` | an event of auth | never  |
     | keyring      | "main"                     | first use              | never                        |
     | root         | "main"                     | first use              | never                        |
     """
@@ -63,6 +67,8 @@ class Store:
         self.factors = Documents(state, "factors", Factors, outbox=outbox)
         self.challenges = Documents(state, "challenge", Challenge, ttl=settings.challenge_ttl)
         self.ceremonies = Documents(state, "ceremony", Ceremony, ttl=settings.challenge_ttl)
+        self.consents = Documents(state, "consent", Consents, outbox=outbox)
+        self.audit = Documents(state, "audit", AuditPage)
         self.keyring = Documents(state, "keyring", Ring)
         self.root = Documents(state, "root", RootKey)
 

@@ -25,6 +25,7 @@ class Route:
 
 ROUTES = (
     Route("/.well-known/jwks.json", "auth"),
+    Route("/api/audit", "auth"),
     Route("/api/auth", "auth"),
     Route("/api/legal", "auth"),
     Route("/api/mfa", "auth"),

@@ -3,7 +3,7 @@ import pytest
 from omnify_gateway.table import ROUTES, Route, Table
 
 OWNERS = {
-    "auth": {"/api/auth", "/api/legal", "/api/mfa", "/api/rbac", "/api/sessions"},
+    "auth": {"/api/audit", "/api/auth", "/api/legal", "/api/mfa", "/api/rbac", "/api/sessions"},
     "integrations": {"/api/integrations"},
     "agentkit": {"/api/agentkit", "/api/workflows"},
     "analytics": {"/api/analytics", "/api/brain"},

@@ -1,6 +1,6 @@
 """HTTP, a module an area: `/api` for people's clients, `/.well-known` for verifiers, `/internal` for peers."""
 
-from omnify_auth.routes import accounts, internal, keys, mfa, passkeys, passwords, sessions, signing_in
+from omnify_auth.routes import accounts, audit, internal, keys, legal, mfa, passkeys, passwords, sessions, signing_in
 
 ROUTERS = (
     accounts.router,
@@ -10,6 +10,8 @@ ROUTERS = (
     mfa.router,
     passkeys.router,
     passkeys.login_router,
+    legal.router,
+    audit.router,
     keys.router,
     internal.router,
     keys.operators,

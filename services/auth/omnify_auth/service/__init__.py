@@ -6,7 +6,10 @@ from typing import Any
 
 from omnify_auth.hashing import Hasher
 from omnify_auth.keyring import KeyRing, Schedule
+from omnify_auth.legal import Library
 from omnify_auth.metrics import LoginMetrics
+from omnify_auth.service.audit import AuditLog
+from omnify_auth.service.consents import ConsentBook
 from omnify_auth.service.credentials import Credentials
 from omnify_auth.service.directory import Directory
 from omnify_auth.service.enrolment import Enrolment
@@ -57,6 +60,8 @@ class AuthService:
             platform.identity.revocations,
             settings,
         )
+        self.consents = ConsentBook(store, Library.packaged())
+        self.audit = AuditLog(store, platform.tasks)
         factor = SecondFactor(store, vault, roots, guessing)
         self.mfa_policies = MfaPolicies(store, settings)
         self.enrolment = Enrolment(store, factor, self.mfa_policies, settings)

@@ -179,7 +179,14 @@ class Sessions:
     def _ended(self, session: Session, because: EndReason, emit: Emit) -> Session:
         now = clock.now()
         dead_by = now + self._settings.access_token_ttl + CLOCK_LEEWAY
-        emit(SessionRevoked(session_id=session.session_id, expires_at=dead_by))
+        emit(
+            SessionRevoked(
+                session_id=session.session_id,
+                expires_at=dead_by,
+                user_id=session.user_id,
+                organization_id=session.organization_id,
+            )
+        )
         return session.model_copy(update={"ended_at": now, "ended_because": because})
 
     async def _signed_in(self, session: Session, user: User, refresh: RefreshToken) -> SignedIn:

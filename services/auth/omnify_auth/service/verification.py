@@ -12,6 +12,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from omnify_auth.errors import InvalidToken
+from omnify_auth.events import AddressVerified
 from omnify_auth.records import MailedToken, Organization, User, Verification
 from omnify_auth.schemas.internal import MintedTokenOut
 from omnify_auth.settings import AuthSettings
@@ -70,6 +71,7 @@ class Verifications:
         def change(user: User, emit: Emit) -> User:
             if user.verified_at:
                 raise InvalidToken
+            emit(AddressVerified(user_id=user.user_id, organization_id=verification.organization_id))
             return user.model_copy(update=proven)
 
         try:

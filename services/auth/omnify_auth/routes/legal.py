@@ -1,0 +1,106 @@
+"""`/api/legal`: documents for everybody, and what the signed-in user accepted."""
+
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request, Response
+
+from omnify_auth.deps import NO_STORE, ServiceDep
+from omnify_auth.legal import Document, DocumentType
+from omnify_auth.records import Consent
+from omnify_auth.schemas.legal import AcceptancesOut, AcceptIn, ConsentOut, DocumentOut, DueListOut, DueOut, WithdrawIn
+from omnify_auth.service.consents import Witness
+from omnify_shared.identity import CurrentPrincipal, Principal
+
+router = APIRouter(prefix="/api/legal", tags=["legal"])
+
+_LONGEST_AGENT = 512  # characters
+
+
+@router.get("/acceptances")
+async def acceptances(principal: CurrentPrincipal, service: ServiceDep, response: Response) -> AcceptancesOut:
+    """All that the user accepted and withdrew, and what is to be accepted again."""
+    response.headers.update(NO_STORE)
+    consents = await service.consents.history(principal.user_id)
+    shown = tuple(_consent(entry) for entry in reversed(consents.history))
+    due = tuple(_due(document) for document in service.consents.due(consents))
+    return AcceptancesOut(acceptances=shown, count=len(shown), due=due)
+
+
+@router.get("/due")
+async def due(principal: CurrentPrincipal, service: ServiceDep, response: Response) -> DueListOut:
+    """The effective documents that the user has yet to accept, in a newer version or at all."""
+    response.headers.update(NO_STORE)
+    consents = await service.consents.history(principal.user_id)
+    return DueListOut(due=tuple(_due(document) for document in service.consents.due(consents)))
+
+
+@router.get("/{document_type}", response_model=DocumentOut)
+async def document(document_type: DocumentType, request: Request, service: ServiceDep) -> Response:
+    """The effective version of a document. For everybody, with an ETag."""
+    found = service.consents.current(document_type)
+    headers = {"Cache-Control": "public, max-age=300", "ETag": f'"{found.sha256}"'}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    body = DocumentOut(
+        document_type=found.document_type,
+        version=found.version,
+        effective_date=found.effective_date,
+        content=found.content,
+        sha256=found.sha256,
+        acceptance_required=found.acceptance_required,
+    )
+    return Response(body.model_dump_json(), media_type="application/json", headers=headers)
+
+
+@router.post("/accept")
+async def accept(form: AcceptIn, principal: CurrentPrincipal, request: Request, service: ServiceDep) -> ConsentOut:
+    """Accepts the effective version of a document; 409 `document-outdated` for another one. May be repeated."""
+    return _consent(await service.consents.accept(_witness(principal, request), form.document_type, form.version))
+
+
+@router.post("/withdraw")
+async def withdraw(form: WithdrawIn, principal: CurrentPrincipal, request: Request, service: ServiceDep) -> ConsentOut:
+    """Withdraws an acceptance; 409 `not-accepted` when there is none."""
+    return _consent(await service.consents.withdraw(_witness(principal, request), form.document_type))
+
+
+def _witness(principal: Principal, request: Request) -> Witness:
+    agent = request.headers.get("user-agent")
+    return Witness(
+        user_id=principal.user_id,
+        organization_id=principal.organization_id,
+        address=_caller(request),
+        user_agent=agent[:_LONGEST_AGENT] if agent else None,
+    )
+
+
+def _caller(request: Request) -> str | None:
+    """The first address of the chain: the gateway drops what callers send, and sidecars only add behind it."""
+    said = request.headers.getlist("x-forwarded-for")
+    try:
+        return str(ip_address(said[0].split(",")[0].strip())) if said else None
+    except ValueError:
+        return None
+
+
+def _consent(entry: Consent) -> ConsentOut:
+    return ConsentOut(
+        acceptance_id=entry.consent_id,
+        action=entry.action,
+        document_type=entry.document_type,
+        version=entry.version,
+        sha256=entry.sha256,
+        organization_id=entry.organization_id,
+        at=entry.at,
+        ip_address=entry.address,
+        user_agent=entry.user_agent,
+    )
+
+
+def _due(document: Document) -> DueOut:
+    return DueOut(
+        document_type=document.document_type,
+        version=document.version,
+        effective_date=document.effective_date,
+        sha256=document.sha256,
+    )

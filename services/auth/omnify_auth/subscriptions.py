@@ -1,0 +1,19 @@
+"""Auth hears its own events: all of them go to the audit log."""
+
+from typing import Any
+
+from omnify_auth.events import EVENTS
+from omnify_auth.service import AuthService
+from omnify_shared.events import CloudEvent, Subscriptions
+
+
+def make_subscriptions() -> Subscriptions:
+    """Subscribes to every event type of auth. Appending one twice changes nothing, so no record is kept."""
+    subscriptions = Subscriptions("auth")
+
+    async def record(event: CloudEvent[Any], service: AuthService) -> None:
+        await service.audit.record(event)
+
+    for reader in EVENTS:
+        subscriptions.on(reader, dedupe="effect")(record)
+    return subscriptions

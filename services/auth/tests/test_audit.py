@@ -1,0 +1,120 @@
+"""The audit chain: its rules alone, then events of people, races of replicas and tampering on real sidecars."""
+
+import asyncio
+import json
+import random
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import httpx2 as httpx
+
+from omnify_auth.audit import GENESIS, PAGE, first_break, linked
+from omnify_auth.events import ConsentGiven
+from omnify_auth.records import AuditPage
+from omnify_auth.service.audit import AuditLog
+from omnify_shared.events import CloudEvent
+from omnify_shared.ids import new_id
+
+
+def event(organization_id: str) -> CloudEvent[Any]:
+    data = ConsentGiven(
+        user_id="u", organization_id=organization_id, document_type="terms", version="1", sha256="0" * 64
+    )
+    return CloudEvent.of(data, source="auth", subject="u", sequence=1)
+
+
+def test_a_chain_breaks_where_it_was_touched() -> None:
+    now = datetime.now(UTC)
+    one = linked(event("o"), 0, GENESIS, now)
+    two = linked(event("o"), 1, one.hash, now)
+    assert first_break([one, two], 0, GENESIS) is None
+    for broken in ([one.model_copy(update={"user_id": "v"}), two], [two], [two, one]):
+        assert getattr(first_break(broken, 0, GENESIS), "sequence", None) == 0
+    relinked = linked(event("o"), 1, "1" * 64, now)
+    assert getattr(first_break([one, relinked], 0, GENESIS), "sequence", None) == 1
+
+
+async def owned(lab: Any, who: dict[str, Any], path: str) -> httpx.Response:
+    answer: httpx.Response = await lab.auth.get(f"/api/audit{path}", who["access_token"])
+    return answer
+
+
+async def audited(lab: Any, who: dict[str, Any], wanted: set[str]) -> list[dict[str, Any]]:
+    """The entries of an organisation once all wanted types are among them."""
+    async with asyncio.timeout(40):
+        while True:
+            found = await owned(lab, who, "?limit=200")
+            assert found.status_code == 200, found.text
+            entries: list[dict[str, Any]] = found.json()["entries"]
+            if wanted <= {entry["type"] for entry in entries}:
+                return entries
+            await asyncio.sleep(0.1)
+
+
+async def test_what_people_do_is_in_the_chain_of_their_organisation(lab: Any) -> None:
+    who, other = await lab.signed_in(), await lab.signed_in()
+    headers = {"authorization": f"Bearer {who['access_token']}"}
+    form = {"document_type": "terms", "version": "1.0"}
+    assert (await lab.auth.http.post("/api/legal/accept", json=form, headers=headers)).status_code == 200
+    wanted = {f"omnify.auth.{name}.v1" for name in ("user.registered", "address.verified", "consent.given")}
+    entries = await audited(lab, who, wanted)
+    assert {entry["user_id"] for entry in entries} == {who["user"]["user_id"]}
+    assert [entry["sequence"] for entry in entries] == sorted((e["sequence"] for e in entries), reverse=True)
+    assert len({entry["event_id"] for entry in entries}) == len(entries)
+    theirs = await audited(lab, other, {"omnify.auth.user.registered.v1"})
+    assert not {e["event_id"] for e in theirs} & {e["event_id"] for e in entries}, "another organisation's"
+    assert (await owned(lab, who, "/verify")).json()["valid"] is True
+    previous = GENESIS
+    for line in (await owned(lab, who, "/export")).text.splitlines():
+        entry = json.loads(line)
+        claimed = entry.pop("hash")
+        assert entry["previous"] == previous
+        canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        previous = sha256(canonical.encode()).hexdigest()
+        assert claimed == previous, "anybody can recompute the chain from the export"
+
+
+async def test_any_order_any_repetition_and_several_writers(lab: Any) -> None:
+    """Two logs without a common memory, as two replicas have; every event comes three times."""
+    organization_id = new_id()
+    logs = [AuditLog(lab.auth.service.store, lab.auth.app.state.platform.tasks) for _ in range(2)]
+    events = [event(organization_id) for _ in range(PAGE + 20)]
+    deliveries = [one for one in events for _ in range(3)]
+    random.shuffle(deliveries)
+
+    async def delivered(one: CloudEvent[Any]) -> None:
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    return await random.choice(logs).record(one)
+                except Exception:  # as the sidecar would: again
+                    await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(delivered(one) for one in deliveries))
+    verdict = await logs[0].verify(organization_id)
+    assert (verdict.entries, verdict.broken) == (len(events), None)
+    kept = [entry.event_id async for page in logs[0].pages(organization_id) for entry in page.entries]
+    assert sorted(kept) == sorted(one.id for one in events)
+    newest = await logs[1].list(organization_id, None, 50)
+    older = await logs[1].list(organization_id, newest[-1].sequence, 50)
+    assert [entry.sequence for entry in newest + older] == list(range(PAGE + 19, 19, -1))
+
+
+async def test_a_changed_entry_is_found(lab: Any) -> None:
+    who = await lab.signed_in()
+    entries = await audited(lab, who, {"omnify.auth.user.registered.v1", "omnify.auth.address.verified.v1"})
+    organization_id = entries[0]["data"]["organization_id"]
+
+    def change(page: AuditPage, _: Any) -> AuditPage:
+        first, *rest = page.entries
+        return AuditPage(entries=(first, rest[0].model_copy(update={"user_id": "somebody else"}), *rest[1:]))
+
+    await lab.auth.service.store.audit.update(organization_id, "0", change=change)
+    verdict = (await owned(lab, who, "/verify")).json()
+    assert (verdict["valid"], verdict["broken_at"], verdict["reason"]) == (False, 1, "the entry was changed")
+
+
+async def test_without_a_token_nothing_is_shown(lab: Any) -> None:
+    for path in ("", "/export", "/verify"):
+        assert (await lab.auth.http.get(f"/api/audit{path}")).status_code == 401
