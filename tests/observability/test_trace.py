@@ -86,6 +86,7 @@ def test_state_calls_stand_below_the_request_that_made_them(trace: Trace) -> Non
     assert {str(trace.spans[save.parent_id]) for save in saves} <= {
         "auth app server POST /api/auth/register",
         "auth app server POST /internal/verifications/{verification_id}/token",
+        "auth app consumer process auth-events",  # the audit log
     }
 
 

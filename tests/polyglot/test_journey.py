@@ -23,7 +23,8 @@ from polyglot.programs import CONTRACTS, LANGUAGES, SOURCES, Caller, Line
 # The first test may have to fetch packages, compile Go's own library and start a platform.
 pytestmark = pytest.mark.timeout(400)
 ORDERS = SOURCES / "orders.csv"
-REGISTERED, REVOKED = "omnify.auth.user.registered.v1", "omnify.auth.session.revoked.v1"
+REGISTERED, VERIFIED = "omnify.auth.user.registered.v1", "omnify.auth.address.verified.v1"
+REVOKED = "omnify.auth.session.revoked.v1"
 PROBLEMS = "https://omnify.dev/problems/"
 NEVER = 60  # failed probes: beyond, a set keeps an app's subscriptions while it is away
 NewMarketer = Callable[..., Marketer]
@@ -96,7 +97,7 @@ def test_a_program_walks_from_sign_up_to_the_numbers(
     check_numbers(lines, platform, marketer)
 
     session = lines["logout"]["session_id"]
-    expected = Counter([(REGISTERED, user["user_id"]), (REVOKED, session)])
+    expected = Counter([(REGISTERED, user["user_id"]), (VERIFIED, user["user_id"]), (REVOKED, session)])
     eventually(lambda: len(caller.events(*subjects(expected))) >= len(expected), f"{caller.received}")
     assert Counter(caller.events(*subjects(expected))) == expected
 
@@ -132,9 +133,10 @@ def test_nothing_is_lost_while_the_programs_are_away(
     users = [registered(new_marketer(), platform) for _ in range(3)]
     for caller in callers.values():
         caller.listen()
+    expected = Counter((kind, user) for user in users for kind in (REGISTERED, VERIFIED))
     for caller in callers.values():
-        eventually(lambda c=caller: len(c.events(*users)) >= len(users), "every event comes")  # type: ignore[misc]
-        assert Counter(caller.events(*users)) == Counter((REGISTERED, user) for user in users)
+        eventually(lambda c=caller: len(c.events(*users)) >= len(expected), "every event comes")  # type: ignore[misc]
+        assert Counter(caller.events(*users)) == expected
 
 
 def registered(marketer: Marketer, platform: Platform) -> str:
