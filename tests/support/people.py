@@ -33,8 +33,8 @@ _AGES = "P18250D"  # the releases to come must not find these sessions and links
 LIVES_LONG = {"OMNIFY_ENVIRONMENT": "development"} | {
     f"AUTH_{name}": _AGES
     for name in (
-        "REFRESH_ABSOLUTE",
-        "REFRESH_IDLE",
+        "SESSION_OVERALL",
+        "SESSION_IDLE",
         "VERIFICATION_TTL",
         "UNVERIFIED_TTL",
         "CHALLENGE_TTL",

@@ -1,15 +1,18 @@
 """Dependencies of the routes."""
 
+from ipaddress import ip_address
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from omnify_auth.devices import Client
 from omnify_auth.service import AuthService
 from omnify_shared.deps import service_of
 from omnify_shared.problems import Forbidden
 
 NO_STORE = {"Cache-Control": "no-store"}
 ServiceDep = Annotated[AuthService, Depends(service_of(AuthService))]
+_LONGEST_AGENT = 512  # characters
 
 
 async def from_own_sidecar(request: Request) -> None:
@@ -19,3 +22,21 @@ async def from_own_sidecar(request: Request) -> None:
     """
     if request.headers.getlist("dapr-caller-app-id"):
         raise Forbidden("only operators may call this, through auth's own sidecar")
+
+
+async def client_of(request: Request) -> Client:
+    """Dependency: who asks, as the server saw it."""
+    agent = request.headers.get("user-agent")
+    return Client(address=_address(request), user_agent=agent[:_LONGEST_AGENT] if agent else None)
+
+
+ClientDep = Annotated[Client, Depends(client_of)]
+
+
+def _address(request: Request) -> str | None:
+    """The first address of the chain: the gateway drops what callers send, and sidecars only add behind it."""
+    said = request.headers.getlist("x-forwarded-for")
+    try:
+        return str(ip_address(said[0].split(",")[0].strip())) if said else None
+    except ValueError:
+        return None

@@ -143,8 +143,38 @@ class Session(Record):
     spent: Spent | None
     ended_at: datetime | None
     ended_because: EndReason | None
+    """None also where it ended as the oldest of too many: the released version would read no other word."""
     authenticated_at: datetime | None = None
     """When its user last stepped up."""
+
+
+class ListedSession(Record):
+    """What was seen of the device that a session began on. `network` is the /24 or /48 of its address."""
+
+    session_id: str
+    device_id: str
+    user_agent: str | None
+    network: str | None
+    signed_in_at: datetime
+    expires_at: datetime
+
+
+class KnownDevice(Record):
+    """A device that a user signed in from."""
+
+    device_id: str
+    last_used_at: datetime
+
+
+class UserSessions(Record):
+    """Where one user signed in, oldest first; whether a session still goes on, its own document says.
+
+    `devices` are those seen before, the last used first.
+    """
+
+    user_id: str
+    sessions: tuple[ListedSession, ...]
+    devices: tuple[KnownDevice, ...]
 
 
 class SigningKey(Record):

@@ -17,8 +17,8 @@ _FLOORS: dict[str, Any] = {
 }
 _CEILINGS: dict[str, Any] = {
     "password_max_length": 256,
-    "refresh_idle": timedelta(days=14),
-    "refresh_absolute": timedelta(days=30),
+    "session_idle": timedelta(days=14),
+    "session_overall": timedelta(days=30),
     "refresh_grace": timedelta(seconds=10),
     "key_rotation": timedelta(days=1),
     "verification_ttl": timedelta(hours=1),
@@ -65,8 +65,9 @@ class AuthSettings(Settings):
     totp_setup_ttl: timedelta = timedelta(minutes=15)
 
     access_token_ttl: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))
-    refresh_idle: timedelta = timedelta(days=14)
-    refresh_absolute: timedelta = timedelta(days=30)
+    session_idle: timedelta = timedelta(hours=1)
+    session_overall: timedelta = timedelta(hours=24)
+    sessions_per_user: int = Field(default=10, ge=1)
     refresh_grace: timedelta = timedelta(seconds=10)
     key_rotation: timedelta = timedelta(hours=24)
     key_published_early: timedelta = timedelta(hours=1)

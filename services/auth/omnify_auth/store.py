@@ -18,6 +18,7 @@ from omnify_auth.records import (
     RootKey,
     Session,
     User,
+    UserSessions,
     Verification,
 )
 from omnify_auth.settings import AuthSettings
@@ -43,6 +44,7 @@ class Store:
     | decoy        | digest of the address      | a mail that isn't sent | a minute                     |
     | guard        | digest of the address, or `<user id>.<factor>` | a wrong guess | 30 days, if nobody's |
     | session      | session id                 | login                  | its end, and a day           |
+    | user_sessions | user id                   | login                  | never                        |
     | factors      | user id                    | setting up a factor    | never                        |
     | challenge    | challenge id               | a right password       | 5 minutes                    |
     | ceremony     | ceremony id                | use of a passkey       | 5 minutes                    |
@@ -63,7 +65,8 @@ class Store:
         self.decoys = Documents(state, "decoy", Decoy, ttl=timedelta(minutes=1))
         self.guards = Documents(state, "guard", Guard)
         self.guards_of_nobody = Documents(state, "guard", Guard, ttl=_GUARD_OF_NOBODY)
-        self.sessions = Documents(state, "session", Session, outbox=outbox, ttl=settings.refresh_absolute + _MARGIN)
+        self.sessions = Documents(state, "session", Session, outbox=outbox, ttl=settings.session_overall + _MARGIN)
+        self.user_sessions = Documents(state, "user_sessions", UserSessions, outbox=outbox)
         self.factors = Documents(state, "factors", Factors, outbox=outbox)
         self.challenges = Documents(state, "challenge", Challenge, ttl=settings.challenge_ttl)
         self.ceremonies = Documents(state, "ceremony", Ceremony, ttl=settings.challenge_ttl)

@@ -324,7 +324,7 @@ def test_the_ladder() -> None:
         {"guesses_ceiling": 1000},
         {"guesses_wait": timedelta(seconds=1)},
         {"refresh_grace": timedelta(minutes=5)},
-        {"refresh_absolute": timedelta(days=365)},
+        {"session_overall": timedelta(days=365)},
         {"key_rotation": timedelta(days=90)},
         {"verification_ttl": timedelta(days=1)},
         {"key_published_early": timedelta(minutes=1)},

@@ -8,7 +8,7 @@ from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
 FirstKind = Literal["verification", "registration_repeated"]
-LetterKind = Literal["password_reset", "password_changed"]
+LetterKind = Literal["password_reset", "password_changed", "new_device", "session_reused"]
 Kind = FirstKind | LetterKind
 
 SUBJECTS: dict[Kind, str] = {
@@ -16,6 +16,8 @@ SUBJECTS: dict[Kind, str] = {
     "registration_repeated": "You already have an Omnify account",
     "password_reset": "Choose a new password",
     "password_changed": "Your password was changed",
+    "new_device": "A new sign-in to your account",
+    "session_reused": "We ended a session of yours",
 }
 PAGES: dict[Kind, str] = {"verification": "verify-email", "password_reset": "reset-password"}
 _NAME = re.compile(r"[^\W\d_][\w '’.\-]{0,59}")

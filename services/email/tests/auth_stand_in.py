@@ -1,7 +1,8 @@
 """A strict stand-in for auth, run as a process of its own beside a real sidecar.
 
 The verification id says what happens: `gone` is unknown, `slow-…` answers when a file of that name appears in the
-folder STAND_IN_FOLDER, any other gets a fresh token. The address is in the id: `<anything>--<local part>`.
+folder STAND_IN_FOLDER, any other gets a fresh token. A letter's id begins
+with its kind. The address is in the id: `<anything>--<local part>`.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from pathlib import Path
 from fastapi import FastAPI, HTTPException, Request
 
 FOLDER = Path(os.environ["STAND_IN_FOLDER"])
+DEVICE = {"device": "Firefox on Linux", "network": "203.0.113.0/24", "at": "23 November 2026, 16:00 UTC"}
 
 
 def create_app() -> FastAPI:
@@ -50,14 +52,15 @@ def create_app() -> FastAPI:
         strict(request)
         if letter_id.startswith("gone"):
             raise HTTPException(404, "no such letter")
-        linked = letter_id.startswith("linked")
+        kind = letter_id.partition("--")[0]
+        linked = kind == "password_reset"
         return {
-            "kind": "password_reset" if linked else "password_changed",
+            "kind": kind,
             "email": f"{letter_id.rpartition('--')[2]}@shop.example",
             "full_name": "Ana Silva",
             "token": f"tok+{next(tokens)}/x" if linked else None,
             "expires_at": "2026-11-23T16:00:00Z" if linked else None,
-            "values": {},
+            "values": DEVICE if kind == "new_device" else {},
         }
 
     @app.get("/internal/users/{user_id}/contact")

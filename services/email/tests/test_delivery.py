@@ -10,6 +10,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from omnify_email.store import hash_of
 
 
@@ -49,8 +51,9 @@ async def test_a_resent_link_and_a_repeated_registration_have_mails_of_their_own
 
 
 async def test_a_letter_is_what_auth_says_with_a_link_or_without(post: Any) -> None:
-    linked = await post.publish("omnify.auth.letter.requested.v1", letter_id="linked--gil", kind="password_reset")
-    await post.publish("omnify.auth.letter.requested.v1", letter_id="l--ian", kind="password_changed")
+    requested = "omnify.auth.letter.requested.v1"
+    linked = await post.publish(requested, letter_id="password_reset--gil", kind="password_reset")
+    await post.publish(requested, letter_id="password_changed--ian", kind="password_changed")
     message = parsed(await post.one("smtp", "gil"))
     assert message["Subject"] == "Choose a new password"
     for kind in ("plain", "html"):
@@ -59,6 +62,22 @@ async def test_a_letter_is_what_auth_says_with_a_link_or_without(post: Any) -> N
     assert notice["Subject"] == "Your password was changed"
     assert "token" not in part(notice, "plain") + part(notice, "html")
     assert (await post.status(linked, "sent"))["kind"] == "password_reset"
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "said"),
+    [
+        ("new_device", "A new sign-in to your account", ("Firefox on Linux", "203.0.113.0/24", "23 November 2026")),
+        ("session_reused", "We ended a session of yours", ("from two places",)),
+    ],
+)
+async def test_what_a_user_should_know_is_mailed(post: Any, kind: str, subject: str, said: tuple[str, ...]) -> None:
+    who = kind.replace("_", ".")
+    await post.publish("omnify.auth.letter.requested.v1", letter_id=f"{kind}--{who}", kind=kind)
+    message = parsed(await post.one("smtp", who))
+    assert message["Subject"] == subject
+    for body in ("plain", "html"):
+        assert all(text in part(message, body) for text in (*said, "https://omnify.example"))
 
 
 async def test_an_event_delivered_many_times_is_mailed_once(post: Any) -> None:

@@ -1,10 +1,9 @@
 """`/api/legal`: documents for everybody, and what the signed-in user accepted."""
 
-from ipaddress import ip_address
-
 from fastapi import APIRouter, Request, Response
 
-from omnify_auth.deps import NO_STORE, ServiceDep
+from omnify_auth.deps import NO_STORE, ClientDep, ServiceDep
+from omnify_auth.devices import Client
 from omnify_auth.legal import Document, DocumentType
 from omnify_auth.records import Consent
 from omnify_auth.schemas.legal import AcceptancesOut, AcceptIn, ConsentOut, DocumentOut, DueListOut, DueOut, WithdrawIn
@@ -12,8 +11,6 @@ from omnify_auth.service.consents import Witness
 from omnify_shared.identity import CurrentPrincipal, Principal
 
 router = APIRouter(prefix="/api/legal", tags=["legal"])
-
-_LONGEST_AGENT = 512  # characters
 
 
 @router.get("/acceptances")
@@ -53,34 +50,24 @@ async def document(document_type: DocumentType, request: Request, service: Servi
 
 
 @router.post("/accept")
-async def accept(form: AcceptIn, principal: CurrentPrincipal, request: Request, service: ServiceDep) -> ConsentOut:
+async def accept(form: AcceptIn, principal: CurrentPrincipal, client: ClientDep, service: ServiceDep) -> ConsentOut:
     """Accepts the effective version of a document; 409 `document-outdated` for another one. May be repeated."""
-    return _consent(await service.consents.accept(_witness(principal, request), form.document_type, form.version))
+    return _consent(await service.consents.accept(_witness(principal, client), form.document_type, form.version))
 
 
 @router.post("/withdraw")
-async def withdraw(form: WithdrawIn, principal: CurrentPrincipal, request: Request, service: ServiceDep) -> ConsentOut:
+async def withdraw(form: WithdrawIn, principal: CurrentPrincipal, client: ClientDep, service: ServiceDep) -> ConsentOut:
     """Withdraws an acceptance; 409 `not-accepted` when there is none."""
-    return _consent(await service.consents.withdraw(_witness(principal, request), form.document_type))
+    return _consent(await service.consents.withdraw(_witness(principal, client), form.document_type))
 
 
-def _witness(principal: Principal, request: Request) -> Witness:
-    agent = request.headers.get("user-agent")
+def _witness(principal: Principal, client: Client) -> Witness:
     return Witness(
         user_id=principal.user_id,
         organization_id=principal.organization_id,
-        address=_caller(request),
-        user_agent=agent[:_LONGEST_AGENT] if agent else None,
+        address=client.address,
+        user_agent=client.user_agent,
     )
-
-
-def _caller(request: Request) -> str | None:
-    """The first address of the chain: the gateway drops what callers send, and sidecars only add behind it."""
-    said = request.headers.getlist("x-forwarded-for")
-    try:
-        return str(ip_address(said[0].split(",")[0].strip())) if said else None
-    except ValueError:
-        return None
 
 
 def _consent(entry: Consent) -> ConsentOut:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response, status
 
-from omnify_auth.deps import NO_STORE, ServiceDep
+from omnify_auth.deps import NO_STORE, ClientDep, ServiceDep
 from omnify_auth.factors import PASSKEY_PROVEN
 from omnify_auth.records import Passkey
 from omnify_auth.routes.sessions import tokens
@@ -66,11 +66,12 @@ async def login_options(service: ServiceDep, response: Response) -> CeremonyOut:
 
 
 @login_router.post("/login/passkey")
-async def login_passkey(form: PasskeyLoginIn, service: ServiceDep, response: Response) -> TokensOut:
+async def login_passkey(form: PasskeyLoginIn, client: ClientDep, service: ServiceDep, response: Response) -> TokensOut:
     """Signs in with a passkey alone, or as the second step of `mfa_token`. 401 `invalid-passkey`."""
     response.headers.update(NO_STORE)
     with service.logins.counted():
-        return tokens(await service.second_step.passkey(form.mfa_token, str(form.ceremony_id), form.credential))
+        signed_in = service.second_step.passkey(form.mfa_token, str(form.ceremony_id), form.credential, client)
+        return tokens(await signed_in)
 
 
 @login_router.post("/step-up/passkey")

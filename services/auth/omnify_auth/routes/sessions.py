@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response, status
 
-from omnify_auth.deps import NO_STORE, ServiceDep
+from omnify_auth.deps import NO_STORE, ClientDep, ServiceDep
 from omnify_auth.schemas.accounts import UserOut
 from omnify_auth.schemas.sessions import LoginIn, RefreshIn, TokensOut
 from omnify_auth.service.sessions import SignedIn
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/api/auth", tags=["auth"])
 
 
 @router.post("/login")
-async def login(form: LoginIn, service: ServiceDep, response: Response) -> TokensOut:
+async def login(form: LoginIn, client: ClientDep, service: ServiceDep, response: Response) -> TokensOut:
     """Signs in with a password.
 
     401 `invalid-credentials`, 403 `email-not-verified`. From the fifth wrong one in a row on there is a wait, 30 s and
@@ -20,14 +20,14 @@ async def login(form: LoginIn, service: ServiceDep, response: Response) -> Token
     """
     response.headers.update(NO_STORE)
     with service.logins.counted():
-        return tokens(await service.sessions.login(form.email, form.password))
+        return tokens(await service.sign_in.login(form.email, form.password, client))
 
 
 @router.post("/refresh")
 async def refresh(form: RefreshIn, service: ServiceDep, response: Response) -> TokensOut:
     """Exchanges a refresh token. The old one may be repeated for 10 s; after that, using it ends the session.
 
-    A session ends 14 days after its last exchange and 30 days after the sign-in: 401 `invalid-refresh-token`.
+    A session ends an hour after its last exchange and 24 hours after the sign-in: 401 `invalid-refresh-token`.
     """
     response.headers.update(NO_STORE)
     return tokens(await service.sessions.refresh(form.refresh_token))

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from omnify_auth.deps import NO_STORE, ServiceDep
+from omnify_auth.deps import NO_STORE, ClientDep, ServiceDep
 from omnify_auth.routes.sessions import tokens
 from omnify_auth.schemas.mfa import SecondStepIn, StepUpIn, StepUpOut
 from omnify_auth.schemas.sessions import TokensOut
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/api/auth", tags=["auth"])
 
 
 @router.post("/login/mfa")
-async def second_step(form: SecondStepIn, service: ServiceDep, response: Response) -> TokensOut:
+async def second_step(form: SecondStepIn, client: ClientDep, service: ServiceDep, response: Response) -> TokensOut:
     """Completes a sign-in that was answered with 403 `mfa-required`, whose `mfa_token` this takes.
 
     401 `invalid-code`: the token may be used again; 401 `invalid-mfa-token`: begin again. Wrong codes are counted as
@@ -20,7 +20,7 @@ async def second_step(form: SecondStepIn, service: ServiceDep, response: Respons
     """
     response.headers.update(NO_STORE)
     with service.logins.counted():
-        return tokens(await service.second_step.login(form.mfa_token, form.proof()))
+        return tokens(await service.second_step.login(form.mfa_token, form.proof(), client))
 
 
 @router.post("/step-up")

@@ -12,16 +12,20 @@ from omnify_auth.service.audit import AuditLog
 from omnify_auth.service.consents import ConsentBook
 from omnify_auth.service.credentials import Credentials
 from omnify_auth.service.directory import Directory
+from omnify_auth.service.endings import Endings
 from omnify_auth.service.enrolment import Enrolment
 from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.letters import Letters
 from omnify_auth.service.passkeys import Passkeys
+from omnify_auth.service.password_check import PasswordCheck
 from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.registration import Registration
 from omnify_auth.service.second_factor import SecondFactor
 from omnify_auth.service.second_step import SecondStep
+from omnify_auth.service.session_list import SessionList
 from omnify_auth.service.sessions import Sessions
+from omnify_auth.service.sign_in import SignIn
 from omnify_auth.service.step_up import StepUp
 from omnify_auth.service.verification import Verifications
 from omnify_auth.settings import AuthSettings
@@ -46,20 +50,16 @@ class AuthService:
         guessing = Guessing(store, settings)
         self.letters = Letters(store, settings)
         self.registration = Registration(self.directory, store, self.hasher, flood, settings)
+        passwords = PasswordCheck(self.directory, store, self.hasher, guessing)
+        endings = Endings(store, platform.identity.revocations, settings)
         self.credentials = Credentials(
-            self.directory, store, self.hasher, guessing, self.letters, flood, platform.identity.revocations, settings
+            self.directory, store, self.hasher, passwords, self.letters, flood, endings, settings
         )
         self.verifications = Verifications(store, settings)
-        self.sessions = Sessions(
-            self.directory,
-            store,
-            self.hasher,
-            guessing,
-            AccessTokens(self.keyring, settings.access_token_ttl),
-            roots,
-            platform.identity.revocations,
-            settings,
-        )
+        self.session_list = SessionList(store, endings, self.letters, settings)
+        access_tokens = AccessTokens(self.keyring, settings.access_token_ttl)
+        self.sessions = Sessions(store, access_tokens, roots, endings, self.session_list, self.letters, settings)
+        self.sign_in = SignIn(self.directory, store, self.hasher, guessing, self.sessions)
         self.consents = ConsentBook(store, Library.packaged())
         self.audit = AuditLog(store, platform.tasks)
         factor = SecondFactor(store, vault, roots, guessing)
@@ -67,7 +67,7 @@ class AuthService:
         self.enrolment = Enrolment(store, factor, self.mfa_policies, settings)
         self.passkeys = Passkeys(store, self.enrolment, settings)
         self.second_step = SecondStep(store, factor, self.passkeys, self.sessions)
-        self.step_up = StepUp(self.directory, store, self.hasher, guessing, factor, self.sessions)
+        self.step_up = StepUp(store, passwords, factor, self.sessions)
 
     async def jwks(self) -> dict[str, Any]:
         """The published signing keys as a JWK Set."""

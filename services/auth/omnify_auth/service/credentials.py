@@ -7,16 +7,17 @@ of any number of links and tries exactly one wins, and any change of the passwor
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from omnify_auth.access import cut_of, sessions_ended
+from omnify_auth.access import sessions_ended
 from omnify_auth.errors import InvalidToken, WrongPassword
 from omnify_auth.events import PasswordChanged
 from omnify_auth.hashing import Hasher
 from omnify_auth.passwords import context_words
 from omnify_auth.records import Letter, User
 from omnify_auth.service.directory import Directory
+from omnify_auth.service.endings import Endings
 from omnify_auth.service.flood import MailFlood
-from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.letters import Letters
+from omnify_auth.service.password_check import PasswordCheck
 from omnify_auth.service.strength import refuse_weak
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
@@ -24,7 +25,6 @@ from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
 from omnify_shared.faults import point, reach
-from omnify_shared.revocations import Revocations
 
 ASKED = point("auth.reset.asked")
 RESET = point("auth.reset.written")
@@ -41,29 +41,20 @@ class Credentials:
         directory: Directory,
         store: Store,
         hasher: Hasher,
-        guessing: Guessing,
+        passwords: PasswordCheck,
         letters: Letters,
         flood: MailFlood,
-        revocations: Revocations,
+        endings: Endings,
         settings: AuthSettings,
     ) -> None:
         self._directory = directory
         self._store = store
         self._hasher = hasher
-        self._guessing = guessing
+        self._passwords = passwords
         self._letters = letters
         self._flood = flood
-        self._revocations = revocations
+        self._endings = endings
         self._settings = settings
-
-    async def check(self, user: User, password: str) -> None:
-        """That this is the user's password, as at a sign-in. Raises WrongPassword, TooManyGuesses, HashingBusy."""
-        name = await self._directory.name(user.email)
-        self._guessing.admit(await self._store.guards.get(name))
-        if not await self._hasher.verify(password, user.password):
-            await self._guessing.wrong(name, known=True)
-            raise WrongPassword
-        await self._guessing.right(name)
 
     async def change(self, user_id: str, session_id: str, current: str, new: str, *, end_others: bool) -> None:
         """Sets a new password for the signed-in user, and tells them by mail.
@@ -71,7 +62,8 @@ class Credentials:
         Raises: WrongPassword; Unprocessable for a weak one; TooManyGuesses; HashingBusy; SidecarUnavailable.
         """
         user = await self._directory.contact(user_id)
-        await self.check(user, current)
+        if not await self._passwords.matches(user, current):
+            raise WrongPassword
 
         def still(now: User) -> None:
             if now.password != user.password:
@@ -111,7 +103,7 @@ class Credentials:
 
         await self._replace(user, new, still, by="reset", end=end_others, kept=None)
         reach(RESET)
-        await self._guessing.forget(await self._directory.name(user.email))
+        await self._passwords.forget(user)
         await self._store.letters.delete(letter.letter_id)
 
     async def _replace(
@@ -137,7 +129,7 @@ class Credentials:
         except Missing:
             raise InvalidToken from None
         if end:
-            await self._revocations.cut(user.user_id, cut_of(changed))
+            await self._endings.tell(changed)
 
 
 def _is_void(letter: Letter, user: User) -> bool:

@@ -1,5 +1,6 @@
 """The second step of a sign-in."""
 
+from omnify_auth.devices import Client
 from omnify_auth.errors import InvalidPasskey
 from omnify_auth.factors import PASSKEY_PROVEN
 from omnify_auth.service.challenges import Challenges
@@ -21,14 +22,14 @@ class SecondStep:
         self._factor = factor
         self._sessions = sessions
 
-    async def login(self, token: str, proof: Proof) -> SignedIn:
+    async def login(self, token: str, proof: Proof, client: Client) -> SignedIn:
         """Starts the session. Raises InvalidChallenge, InvalidCode, TooManyGuesses."""
         challenge, user = await self._challenges.open(token)
         proven = await self._factor.prove(Holder(user.user_id, home_of(user)), proof)
         await self._challenges.use(challenge)
-        return await self._sessions.started(user, ("pwd", *proven))
+        return await self._sessions.started(user, ("pwd", *proven), client)
 
-    async def passkey(self, token: str | None, ceremony_id: str, credential: Credential) -> SignedIn:
+    async def passkey(self, token: str | None, ceremony_id: str, credential: Credential, client: Client) -> SignedIn:
         """Starts a session by a passkey: as the second step of the challenge `token`, or alone.
 
         Raises InvalidChallenge, InvalidPasskey.
@@ -38,8 +39,8 @@ class SecondStep:
             if user is None or user.verified_at is None:
                 raise InvalidPasskey
             await self._passkeys.show(Holder(user.user_id, home_of(user)), ceremony_id, credential)
-            return await self._sessions.started(user, PASSKEY_PROVEN)
+            return await self._sessions.started(user, PASSKEY_PROVEN, client)
         challenge, user = await self._challenges.open(token)
         await self._passkeys.show(Holder(user.user_id, home_of(user)), ceremony_id, credential)
         await self._challenges.use(challenge)
-        return await self._sessions.started(user, ("pwd", *PASSKEY_PROVEN))
+        return await self._sessions.started(user, ("pwd", *PASSKEY_PROVEN), client)

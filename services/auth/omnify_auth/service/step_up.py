@@ -5,10 +5,8 @@ from datetime import datetime
 from omnify_auth.errors import InvalidCredentials, MfaRequired
 from omnify_auth.events import SessionSteppedUp
 from omnify_auth.factors import methods_of
-from omnify_auth.hashing import Hasher
-from omnify_auth.records import Session, User
-from omnify_auth.service.directory import Directory
-from omnify_auth.service.guessing import Guessing
+from omnify_auth.records import Session
+from omnify_auth.service.password_check import PasswordCheck
 from omnify_auth.service.second_factor import Holder, Proof, SecondFactor
 from omnify_auth.service.sessions import Sessions
 from omnify_auth.store import Store
@@ -25,17 +23,13 @@ class StepUp:
 
     def __init__(
         self,
-        directory: Directory,
         store: Store,
-        hasher: Hasher,
-        guessing: Guessing,
+        passwords: PasswordCheck,
         factor: SecondFactor,
         sessions: Sessions,
     ) -> None:
-        self._directory = directory
         self._store = store
-        self._hasher = hasher
-        self._guessing = guessing
+        self._passwords = passwords
         self._factor = factor
         self._sessions = sessions
 
@@ -44,7 +38,8 @@ class StepUp:
         user = await self._store.users.get(principal.user_id)
         if user is None:
             raise Unauthorized("the account no longer exists")
-        await self._check_password(user, password)
+        if not await self._passwords.matches(user, password):
+            raise InvalidCredentials
         methods = methods_of(await self._store.factors.get(user.user_id))
         proven: tuple[str, ...] = ()
         if methods:
@@ -82,11 +77,3 @@ class StepUp:
             return (await self._store.sessions.update(session_id, change=change)).value
         except Missing:
             raise Unauthorized("the session has ended") from None
-
-    async def _check_password(self, user: User, password: str) -> None:
-        name = await self._directory.name(user.email)
-        self._guessing.admit(await self._store.guards.get(name))
-        if not await self._hasher.verify(password, user.password):
-            await self._guessing.wrong(name, known=True)
-            raise InvalidCredentials
-        await self._guessing.right(name)

@@ -1,0 +1,32 @@
+"""The password of somebody who is known already."""
+
+from omnify_auth.hashing import Hasher
+from omnify_auth.records import User
+from omnify_auth.service.directory import Directory
+from omnify_auth.service.guessing import Guessing
+from omnify_auth.store import Store
+
+
+class PasswordCheck:
+    """Counts wrong ones as failed sign-ins: whoever holds a session gains no guesses by it."""
+
+    def __init__(self, directory: Directory, store: Store, hasher: Hasher, guessing: Guessing) -> None:
+        self._directory = directory
+        self._store = store
+        self._hasher = hasher
+        self._guessing = guessing
+
+    async def matches(self, user: User, password: str) -> bool:
+        """Whether this is the user's password. Raises TooManyGuesses, HashingBusy."""
+        name = await self._directory.name(user.email)
+        self._guessing.admit(await self._store.guards.get(name))
+        matches = await self._hasher.verify(password, user.password)
+        if matches:
+            await self._guessing.right(name)
+        else:
+            await self._guessing.wrong(name, known=True)
+        return matches
+
+    async def forget(self, user: User) -> None:
+        """Forgets the wrong ones."""
+        await self._guessing.forget(await self._directory.name(user.email))
