@@ -161,3 +161,11 @@ def test_a_useless_file_stores_nothing(
 @pytest.mark.parametrize("path", ["/api/nothing", "/internal/users/x/contact", "/dead-letters", "/events/auth-events"])
 def test_what_is_not_public_is_not_there(platform: Platform, path: str) -> None:
     assert_problem(httpx.get(platform.url + path), 401, 404)
+
+
+def test_nobody_says_where_they_sign_in_from(marketer: Marketer) -> None:
+    lies = {"x-forwarded-for": "203.0.113.7", "forwarded": "for=203.0.113.7", "x-real-ip": "203.0.113.7"}
+    body = {"email": marketer.email, "password": marketer.password}
+    signed_in = marketer.http.post("/api/auth/login", json=body, headers=lies).raise_for_status().json()
+    listed = {one["session_id"]: one for one in marketer.ask("GET", "/api/sessions", 200)["sessions"]}
+    assert listed[signed_in["session_id"]]["network"] == "127.0.0.0/24", "as the gateway saw it"

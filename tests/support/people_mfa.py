@@ -15,6 +15,7 @@ def with_second_factors(fay: Marketer, gil: Marketer, inbox: Inbox) -> dict[str,
         one.join(inbox)
     taken = _enrol(gil)["recovery_codes"]
     gil.ask("POST", "/api/mfa/disable", 200, json={"method": "totp", "recovery_code": taken[0]})
+    gil.ask("PUT", "/api/sessions/policy", 200, json={"idle_minutes": 30, "overall_minutes": 480})
     fay_has = _enrol(fay)
     first, second = fay_has["recovery_codes"][:2]
     login = {"email": fay.email, "password": fay.password}

@@ -100,6 +100,15 @@ class MfaPolicyChanged(EventData, type="omnify.auth.mfa_policy.changed.v1"):
     mfa_policy: str
 
 
+class SessionPolicyChanged(EventData, type="omnify.auth.session_policy.changed.v1"):
+    """An organisation set how long its sessions last, idle and overall. `subject` is the organisation's id."""
+
+    organization_id: str
+    actor_id: str
+    session_idle_seconds: int
+    session_overall_seconds: int
+
+
 class AccessChanged(EventData, type="omnify.auth.access.changed.v1"):
     """What a user may do has changed: their tokens issued before `before` are to be refused, but those of one session.
 
@@ -166,6 +175,7 @@ EVENTS = (
     RecoveryCodeUsed,
     SessionSteppedUp,
     MfaPolicyChanged,
+    SessionPolicyChanged,
     AccessChanged,
     LetterRequested,
     PasswordChanged,

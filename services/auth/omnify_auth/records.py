@@ -65,6 +65,9 @@ class Organization(Record):
     name: str
     created_at: datetime
     mfa_policy: MfaPolicy = "privileged"
+    session_idle_seconds: int | None = None
+    """Less than the service's own lengths of sessions; None asks for those."""
+    session_overall_seconds: int | None = None
 
 
 class MailedToken(Record):
@@ -146,6 +149,8 @@ class Session(Record):
     """None also where it ended as the oldest of too many: the released version would read no other word."""
     authenticated_at: datetime | None = None
     """When its user last stepped up."""
+    idle_seconds: int | None = None
+    """How long it may be idle, as its organisation asked at the sign-in; None in documents of earlier releases."""
 
 
 class ListedSession(Record):

@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -62,6 +63,8 @@ class AuthSettings(Settings):
     """The domain that passkeys are bound to: the public address' host, or a parent of it."""
     passkey_origins: tuple[str, ...] = ("http://localhost:8000",)
     """Where pages that use passkeys are served from."""
+    passkey_requests: int = Field(default=60, ge=1)
+    """Sign-ins by passkey that one client address may begin in a minute."""
     totp_setup_ttl: timedelta = timedelta(minutes=15)
 
     access_token_ttl: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))
@@ -84,10 +87,24 @@ class AuthSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _passkeys_belong_to_the_public_address(self) -> Self:
+        if self.environment == "production":
+            host = urlsplit(self.public_url).hostname or ""
+            if not _within(host, self.passkey_rp_id):
+                raise ValueError("AUTH_PASSKEY_RP_ID must be the host of OMNIFY_PUBLIC_URL, or a domain it is in")
+            if not all(_within(urlsplit(origin).hostname or "", self.passkey_rp_id) for origin in self.passkey_origins):
+                raise ValueError("AUTH_PASSKEY_ORIGINS must be within AUTH_PASSKEY_RP_ID")
+        return self
+
+    @model_validator(mode="after")
     def _keys_known_before_they_sign(self) -> Self:
         if not 2 * JWKS_MAX_AGE <= self.key_published_early < self.key_rotation:
             raise ValueError("AUTH_KEY_PUBLISHED_EARLY must be twice the JWKS max-age or more, and below the rotation")
         return self
+
+
+def _within(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
 
 
 JWKS_MAX_AGE = timedelta(minutes=5)

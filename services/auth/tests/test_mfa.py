@@ -445,3 +445,24 @@ async def test_only_who_may_changes_the_policy(lab: Any) -> None:
     headers = {"authorization": f"Bearer {ada.token}"}
     refused = await lab.auth.http.put("/api/mfa/policy", json={"mfa_policy": "optional"}, headers=headers)
     assert (refused.status_code, slug(refused)) == (403, "forbidden")
+
+
+async def test_a_reset_password_leaves_the_second_factor_alone(lab: Any, travel: Travel) -> None:
+    ada = await enrolled(lab, travel)
+    assert (await lab.auth.post("password-reset", email=ada.form["email"])).status_code == 202
+
+    async def link(event: dict[str, Any]) -> str | None:
+        if event["data"].get("kind") != "password_reset":
+            return None
+        headers = {"dapr-caller-app-id": "email"}
+        letter = await lab.auth.http.post(f"/internal/letters/{event['data']['letter_id']}", headers=headers)
+        ours = letter.status_code == 200 and letter.json()["email"] == ada.form["email"]
+        return str(letter.json()["token"]) if ours else None
+
+    new = "eleven slow otters hum"
+    token = await lab.probe.first(link)
+    assert (await lab.auth.post("password-reset/confirm", token=token, new_password=new)).status_code == 200
+    waiting = await lab.login(ada.form, new)
+    assert (waiting.status_code, slug(waiting)) == (403, "mfa-required")
+    shown = await lab.auth.post("login/mfa", mfa_token=waiting.json()["mfa_token"], code=ada.now())
+    assert (shown.status_code, claims(shown)["amr"]) == (200, ["pwd", "otp", "mfa"])

@@ -185,3 +185,14 @@ async def test_stepping_up_by_a_passkey(lab: Any) -> None:
     assert claims(fresh)["amr"] == ["pwd", "pop", "user", "mfa"]
     eve = await holder(lab)
     assert slug(await eve.ask("POST", "auth/step-up/passkey", **await shown(lab, key))) == "invalid-passkey"
+
+
+async def test_one_address_begins_few_sign_ins(lab: Any) -> None:
+    async def begin(address: str) -> int:
+        headers = {"x-forwarded-for": address}
+        return int((await lab.auth.http.post("/api/auth/login/passkey/options", headers=headers)).status_code)
+
+    most = lab.auth.settings.passkey_requests
+    statuses = [await begin("198.51.100.9") for _ in range(most + 1)]
+    assert statuses == [200] * most + [429]
+    assert await begin("198.51.100.10") == 200

@@ -185,6 +185,54 @@ async def test_reuse_is_told_by_mail_once(lab: Any, travel: Callable[[timedelta]
     await one_letter(lab, form["email"], "session_reused")
 
 
+async def set_policy(lab: Any, tokens: dict[str, Any], idle: int, overall: int) -> httpx.Response:
+    headers = {"authorization": f"Bearer {tokens['access_token']}"}
+    body = {"idle_minutes": idle, "overall_minutes": overall}
+    answer = await lab.auth.http.put("/api/sessions/policy", json=body, headers=headers)
+    assert isinstance(answer, httpx.Response)
+    return answer
+
+
+async def test_an_organisation_shortens_its_sessions(lab: Any, travel: Callable[[timedelta], None]) -> None:
+    form = await lab.verified()
+    owner = await signed_in(lab, form)
+    assert (await ask(lab, owner, "GET", "/policy")).json() == {"idle_minutes": 60, "overall_minutes": 1440}
+    answer = await set_policy(lab, owner, 10, 25)
+    assert (answer.status_code, answer.json()) == (200, {"idle_minutes": 10, "overall_minutes": 25})
+    idle, busy = await signed_in(lab, form), await signed_in(lab, form)
+    for _ in range(2):
+        travel(timedelta(minutes=9))
+        answer = await lab.auth.post("refresh", refresh_token=busy["refresh_token"])
+        assert answer.status_code == 200
+        busy = answer.json()
+    assert (await lab.auth.post("refresh", refresh_token=idle["refresh_token"])).status_code == 401
+    travel(timedelta(minutes=8))
+    assert (await lab.auth.post("refresh", refresh_token=busy["refresh_token"])).status_code == 401
+    assert (await lab.auth.post("refresh", refresh_token=owner["refresh_token"])).status_code == 200, "it began before"
+
+
+@pytest.mark.parametrize(("idle", "overall"), [(61, 1440), (60, 1441), (4, 60), (30, 20), (60, 10**9)])
+async def test_no_policy_makes_sessions_longer(lab: Any, idle: int, overall: int) -> None:
+    owner = await signed_in(lab, await lab.verified())
+    answer = await set_policy(lab, owner, idle, overall)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await ask(lab, owner, "GET", "/policy")).json() == {"idle_minutes": 60, "overall_minutes": 1440}
+
+
+async def test_wrong_passwords_before_the_right_one_are_told_by_mail(
+    lab: Any, travel: Callable[[timedelta], None]
+) -> None:
+    few, many = await lab.verified(), await lab.verified()
+    for form, count in ((few, 4), (many, 5)):
+        for _ in range(count):
+            assert (await lab.login(form, "not this one, sorry")).status_code == 401
+        travel(timedelta(seconds=31))
+        assert (await lab.login(form)).status_code == 200
+    assert (await one_letter(lab, many["email"], "many_failures"))["values"] == {"failures": "5"}
+    assert await letters(lab, few["email"], "many_failures") == []
+
+
 async def test_the_list_is_for_who_is_signed_in(lab: Any) -> None:
     for method, path in (("GET", ""), ("POST", "/revoke-all"), ("POST", "/revoke-others"), ("DELETE", "/device/x")):
         assert (await lab.auth.http.request(method, f"/api/sessions{path}")).status_code == 401

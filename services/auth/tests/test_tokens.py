@@ -338,6 +338,35 @@ def test_unsafe_settings_are_refused_outside_development(unsafe: dict[str, Any])
             AuthSettings(environment=environment, **tokens, **unsafe)
 
 
+@pytest.mark.parametrize(
+    ("public", "given", "accepted"),
+    [
+        ("https://omnify.example.com", {}, False),
+        ("https://omnify.example.com", {"passkey_rp_id": "example.com"}, False),
+        ("https://omnify.example.com", {"passkey_rp_id": "evil.com", "passkey_origins": ("https://evil.com",)}, False),
+        (
+            "https://omnify.example.com",
+            {"passkey_rp_id": "example.com", "passkey_origins": ("https://omnify.example.com",)},
+            True,
+        ),
+        (
+            "https://notexample.com",
+            {"passkey_rp_id": "example.com", "passkey_origins": ("https://omnify.example.com",)},
+            False,
+        ),
+    ],
+)
+def test_passkeys_are_bound_to_the_public_address_in_production(
+    public: str, given: dict[str, Any], accepted: bool
+) -> None:
+    production: dict[str, Any] = {"environment": "production", "dapr_api_token": "x", "app_api_token": "x"}
+    if accepted:
+        assert AuthSettings(public_url=public, **production, **given).passkey_rp_id == "example.com"
+    else:
+        with pytest.raises(ValidationError, match="AUTH_PASSKEY"):
+            AuthSettings(public_url=public, **production, **given)
+
+
 def test_defaults_are_safe() -> None:
     os.environ.pop("AUTH_HASH_MEMORY_KIB", None)
     assert AuthSettings(environment="production", dapr_api_token="x", app_api_token="x").hash_memory_kib == 19_456

@@ -8,7 +8,7 @@ from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
 FirstKind = Literal["verification", "registration_repeated"]
-LetterKind = Literal["password_reset", "password_changed", "new_device", "session_reused"]
+LetterKind = Literal["password_reset", "password_changed", "new_device", "session_reused", "many_failures"]
 Kind = FirstKind | LetterKind
 
 SUBJECTS: dict[Kind, str] = {
@@ -17,6 +17,7 @@ SUBJECTS: dict[Kind, str] = {
     "password_reset": "Choose a new password",
     "password_changed": "Your password was changed",
     "new_device": "A new sign-in to your account",
+    "many_failures": "Wrong passwords before your sign-in",
     "session_reused": "We ended a session of yours",
 }
 PAGES: dict[Kind, str] = {"verification": "verify-email", "password_reset": "reset-password"}

@@ -13,7 +13,10 @@ from pathlib import Path
 from fastapi import FastAPI, HTTPException, Request
 
 FOLDER = Path(os.environ["STAND_IN_FOLDER"])
-DEVICE = {"device": "Firefox on Linux", "network": "203.0.113.0/24", "at": "23 November 2026, 16:00 UTC"}
+VALUES = {
+    "new_device": {"device": "Firefox on Linux", "network": "203.0.113.0/24", "at": "23 November 2026, 16:00 UTC"},
+    "many_failures": {"failures": "7"},
+}
 
 
 def create_app() -> FastAPI:
@@ -60,7 +63,7 @@ def create_app() -> FastAPI:
             "full_name": "Ana Silva",
             "token": f"tok+{next(tokens)}/x" if linked else None,
             "expires_at": "2026-11-23T16:00:00Z" if linked else None,
-            "values": DEVICE if kind == "new_device" else {},
+            "values": VALUES.get(kind, {}),
         }
 
     @app.get("/internal/users/{user_id}/contact")

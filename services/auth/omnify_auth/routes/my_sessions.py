@@ -1,16 +1,20 @@
 """`/api/sessions`: where the signed-in user is signed in, and ending that."""
 
+from datetime import timedelta
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, Depends, Response, status
 
 from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.devices import described
-from omnify_auth.schemas.my_sessions import EndedOut, SessionOut, SessionsOut
+from omnify_auth.schemas.my_sessions import EndedOut, SessionOut, SessionPolicyIn, SessionPolicyOut, SessionsOut
 from omnify_auth.service.session_list import LiveSession
-from omnify_shared.identity import CurrentPrincipal
+from omnify_auth.service.session_policy import Lengths
+from omnify_shared.identity import CurrentPrincipal, Principal, allowed, fresh
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
+Owner = Annotated[Principal, Depends(allowed("org:admin"))]
 
 
 @router.get("")
@@ -32,6 +36,24 @@ async def revoke_others(principal: CurrentPrincipal, service: ServiceDep) -> End
 async def revoke_all(principal: CurrentPrincipal, service: ServiceDep) -> EndedOut:
     """Ends all of the user's sessions, this one too."""
     return EndedOut(count=await service.session_list.end_all(principal.user_id))
+
+
+@router.get("/policy")
+async def policy(principal: CurrentPrincipal, service: ServiceDep) -> SessionPolicyOut:
+    """How long sessions of the caller's organisation last."""
+    lengths = await service.session_policies.lengths(principal.organization_id)
+    return SessionPolicyOut.of(lengths.idle, lengths.overall)
+
+
+@router.put("/policy", dependencies=[Depends(fresh)])
+async def set_policy(form: SessionPolicyIn, principal: Owner, service: ServiceDep) -> SessionPolicyOut:
+    """Shortens the sessions of the organisation, from the next sign-ins on; more than the service's own is refused.
+
+    Wants a fresh sign-in: 401 `reauthentication-required` otherwise.
+    """
+    wanted = Lengths(timedelta(minutes=form.idle_minutes), timedelta(minutes=form.overall_minutes))
+    set_to = await service.session_policies.change(principal.organization_id, principal.user_id, wanted)
+    return SessionPolicyOut.of(set_to.idle, set_to.overall)
 
 
 @router.delete("/device/{device_id}")

@@ -58,10 +58,13 @@ async def remove_passkey(passkey_id: str, principal: FreshLimitedPrincipal, serv
 
 
 @login_router.post("/login/passkey/options")
-async def login_options(service: ServiceDep, response: Response) -> CeremonyOut:
-    """Options for `navigator.credentials.get`, good for five minutes; for signing in and for stepping up."""
+async def login_options(client: ClientDep, service: ServiceDep, response: Response) -> CeremonyOut:
+    """Options for `navigator.credentials.get`, good for five minutes; for signing in and for stepping up.
+
+    At most 60 a minute for one client address: 429 `too-many-requests`.
+    """
     response.headers.update(NO_STORE)
-    ceremony_id, options = await service.passkeys.request()
+    ceremony_id, options = await service.passkeys.request(client.address)
     return CeremonyOut(ceremony_id=ceremony_id, options=options)
 
 

@@ -1,10 +1,11 @@
 """Bodies of `/api/sessions`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from omnify_auth.schemas.types import Output
+from omnify_auth.schemas.types import Input, Output
 
 
 class SessionOut(Output):
@@ -29,3 +30,23 @@ class SessionsOut(Output):
 
 class EndedOut(Output):
     count: int = Field(description="How many sessions ended.")
+
+
+class SessionPolicyIn(Input):
+    idle_minutes: int = Field(ge=5, le=43_200, description="Without an exchange of the refresh token.")
+    overall_minutes: int = Field(ge=15, le=43_200, description="Since the sign-in.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.idle_minutes > self.overall_minutes:
+            raise ValueError("idle_minutes must not be more than overall_minutes")
+        return self
+
+
+class SessionPolicyOut(Output):
+    idle_minutes: int
+    overall_minutes: int
+
+    @classmethod
+    def of(cls, idle: timedelta, overall: timedelta) -> Self:
+        return cls(idle_minutes=int(idle.total_seconds() // 60), overall_minutes=int(overall.total_seconds() // 60))

@@ -24,6 +24,7 @@ from omnify_auth.service.registration import Registration
 from omnify_auth.service.second_factor import SecondFactor
 from omnify_auth.service.second_step import SecondStep
 from omnify_auth.service.session_list import SessionList
+from omnify_auth.service.session_policy import SessionPolicies
 from omnify_auth.service.sessions import Sessions
 from omnify_auth.service.sign_in import SignIn
 from omnify_auth.service.step_up import StepUp
@@ -50,7 +51,7 @@ class AuthService:
         guessing = Guessing(store, settings)
         self.letters = Letters(store, settings)
         self.registration = Registration(self.directory, store, self.hasher, flood, settings)
-        passwords = PasswordCheck(self.directory, store, self.hasher, guessing)
+        passwords = PasswordCheck(self.directory, store, self.hasher, guessing, self.letters)
         endings = Endings(store, platform.identity.revocations, settings)
         self.credentials = Credentials(
             self.directory, store, self.hasher, passwords, self.letters, flood, endings, settings
@@ -58,14 +59,15 @@ class AuthService:
         self.verifications = Verifications(store, settings)
         self.session_list = SessionList(store, endings, self.letters, settings)
         access_tokens = AccessTokens(self.keyring, settings.access_token_ttl)
+        self.session_policies = SessionPolicies(store, settings)
         self.sessions = Sessions(store, access_tokens, roots, endings, self.session_list, self.letters, settings)
-        self.sign_in = SignIn(self.directory, store, self.hasher, guessing, self.sessions)
+        self.sign_in = SignIn(self.directory, store, self.hasher, guessing, self.letters, self.sessions)
         self.consents = ConsentBook(store, Library.packaged())
         self.audit = AuditLog(store, platform.tasks)
         factor = SecondFactor(store, vault, roots, guessing)
         self.mfa_policies = MfaPolicies(store, settings)
         self.enrolment = Enrolment(store, factor, self.mfa_policies, settings)
-        self.passkeys = Passkeys(store, self.enrolment, settings)
+        self.passkeys = Passkeys(store, self.enrolment, platform.rate_limits, settings)
         self.second_step = SecondStep(store, factor, self.passkeys, self.sessions)
         self.step_up = StepUp(store, passwords, factor, self.sessions)
 

@@ -5,6 +5,7 @@ a wrong one, a fresh read for a right one. Settled guesses stand in one order, a
 a guess that finds a wait running is refused whatever the password was, and tells its maker nothing.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from omnify_auth.errors import TooManyGuesses
@@ -15,6 +16,9 @@ from omnify_auth.store import Store
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
+from omnify_shared.events import EventData
+
+Notice = Callable[[int], Awaitable[EventData]]
 
 _NONE = Guard(failures=0, last_failed_at=datetime.fromtimestamp(0, UTC))
 
@@ -40,16 +44,24 @@ class Guessing:
 
         await guards.upsert(name, initial=lambda: _NONE, change=change)
 
-    async def right(self, name: str) -> None:
-        """Settles a right guess: forgets the wrong ones. Raises TooManyGuesses when a wait runs by now."""
+    async def right(self, name: str, notice: Notice | None = None) -> None:
+        """Settles a right guess: forgets the wrong ones. Raises TooManyGuesses when a wait runs by now.
+
+        `notice` makes an event that tells the user of that many wrong ones, where all free ones were used up.
+        """
         guard = await self._store.guards.get(name)
         self._refuse_in_wait(guard)
         if guard is None or guard.failures == 0:
             return
+        told = await notice(guard.failures) if notice and guard.failures >= self._ladder.free else None
 
         def change(guard: Guard, emit: Emit) -> Guard:
             self._refuse_in_wait(guard)
-            return guard if guard.failures == 0 else _NONE
+            if guard.failures == 0:
+                return guard
+            if told:
+                emit(told)
+            return _NONE
 
         try:
             await self._store.guards.update(name, change=change)

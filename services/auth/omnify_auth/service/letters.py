@@ -61,6 +61,10 @@ class Letters:
             letter_id=letter.letter_id, kind=kind, user_id=letter.user_id, organization_id=letter.organization_id
         )
 
+    async def many_failures(self, user: User, failures: int) -> LetterRequested:
+        """Tells a user of wrong passwords before a right one."""
+        return await self.write("many_failures", user, values={"failures": str(failures)})
+
     async def send(self, letter_id: str) -> LetterOut:
         """A letter with a fresh token, if its kind has one. Raises NotFound when it was redeemed or is gone."""
         lifetime = None

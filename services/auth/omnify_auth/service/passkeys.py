@@ -1,6 +1,7 @@
 """Passkeys: adding, using and removing them."""
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from omnify_auth.errors import InvalidPasskey, NoFactor
@@ -18,6 +19,7 @@ from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
 from omnify_shared.ids import new_id
 from omnify_shared.problems import Conflict, NotFound, Unauthorized
+from omnify_shared.ratelimits import RateLimits
 
 MOST = 20  # passkeys of a user
 
@@ -25,8 +27,10 @@ MOST = 20  # passkeys of a user
 class Passkeys:
     """They lie in the factors' document of their user. Every ceremony's challenge counts once, in any replica."""
 
-    def __init__(self, store: Store, enrolment: Enrolment, settings: AuthSettings) -> None:
+    def __init__(self, store: Store, enrolment: Enrolment, limits: RateLimits, settings: AuthSettings) -> None:
         self._store = store
+        self._limits = limits
+        self._most_requests = settings.passkey_requests
         self._enrolment = enrolment
         self._party = RelyingParty(settings)
 
@@ -39,8 +43,9 @@ class Passkeys:
         ceremony = await self._begun(user_id)
         return ceremony.ceremony_id, self._party.creation_options(user, factors.passkeys, ceremony.challenge)
 
-    async def request(self) -> tuple[str, dict[str, Any]]:
-        """The ceremony in which somebody shows a passkey."""
+    async def request(self, address: str | None) -> tuple[str, dict[str, Any]]:
+        """The ceremony in which somebody at a client address shows a passkey. Raises TooManyRequests."""
+        await self._limits.hit("passkey", address or "unknown", limit=self._most_requests, window=timedelta(minutes=1))
         ceremony = await self._begun(None)
         return ceremony.ceremony_id, self._party.request_options(ceremony.challenge)
 

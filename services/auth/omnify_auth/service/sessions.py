@@ -1,6 +1,7 @@
 """Sessions: their start, staying signed in, signing out."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from omnify_auth.access import has_ended
 from omnify_auth.devices import Client
@@ -12,6 +13,7 @@ from omnify_auth.service.endings import Endings
 from omnify_auth.service.letters import Letters
 from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.session_list import SessionList
+from omnify_auth.service.session_policy import SessionPolicies
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_auth.tokens import AccessToken, AccessTokens
@@ -68,6 +70,7 @@ class Sessions:
         self._letters = letters
         self._settings = settings
         self._policy = MfaPolicies(store, settings)
+        self._lengths = SessionPolicies(store, settings)
 
     async def refresh(self, text: str) -> SignedIn:
         """Exchanges a refresh token for its successor and a new access token. Raises InvalidRefreshToken."""
@@ -96,6 +99,7 @@ class Sessions:
 
     async def started(self, user: User, amr: tuple[str, ...], client: Client) -> SignedIn:
         """A new session of a user who proved who they are by `amr` (RFC 8176)."""
+        lengths = await self._lengths.lengths(home_of(user))
         now, session_id = clock.now(), new_id()
         token = (await self._refresh_tokens()).first(session_id)
         session = Session(
@@ -104,12 +108,13 @@ class Sessions:
             organization_id=home_of(user),
             amr=amr,
             signed_in_at=now,
-            expires_at=now + self._settings.session_overall,
-            idle_expires_at=now + self._settings.session_idle,
+            expires_at=now + lengths.overall,
+            idle_expires_at=now + min(lengths.idle, lengths.overall),
             digest=token.digest,
             spent=None,
             ended_at=None,
             ended_because=None,
+            idle_seconds=int(lengths.idle.total_seconds()),
         )
         await self._store.sessions.create(session_id, value=session, fresh=True)
         await self._list.add(user, session, client)
@@ -122,7 +127,7 @@ class Sessions:
         def change(session: Session, emit: Emit) -> Session:
             match judge(session, token.digest, now, self._settings.refresh_grace):
                 case "rotate":
-                    idle_expires_at = min(now + self._settings.session_idle, session.expires_at)
+                    idle_expires_at = min(now + self._idle(session), session.expires_at)
                     spent = Spent(digest=token.digest, at=now)
                     rotated = {"digest": successor.digest, "spent": spent, "idle_expires_at": idle_expires_at}
                     return session.model_copy(update=rotated)
@@ -137,6 +142,10 @@ class Sessions:
             return (await self._store.sessions.update(token.session_id, change=change)).value
         except Missing:
             raise InvalidRefreshToken from None
+
+    def _idle(self, session: Session) -> timedelta:
+        most = self._settings.session_idle
+        return most if session.idle_seconds is None else min(most, timedelta(seconds=session.idle_seconds))
 
     async def _end_reused(self, session: Session) -> None:
         user = await self._store.users.get(session.user_id)

@@ -1,5 +1,7 @@
 """The first step of a sign-in: the password."""
 
+from functools import partial
+
 from omnify_auth.devices import Client
 from omnify_auth.errors import EmailNotVerified, InvalidCredentials
 from omnify_auth.hashing import Hasher
@@ -7,6 +9,7 @@ from omnify_auth.records import User
 from omnify_auth.service.challenges import Challenges
 from omnify_auth.service.directory import Directory
 from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.letters import Letters
 from omnify_auth.service.sessions import Sessions, SignedIn
 from omnify_auth.store import Store
 from omnify_shared.documents import Emit
@@ -19,12 +22,19 @@ class SignIn:
     """Judges a password, whether or not the address is known, and starts the session or asks for the second step."""
 
     def __init__(
-        self, directory: Directory, store: Store, hasher: Hasher, guessing: Guessing, sessions: Sessions
+        self,
+        directory: Directory,
+        store: Store,
+        hasher: Hasher,
+        guessing: Guessing,
+        letters: Letters,
+        sessions: Sessions,
     ) -> None:
         self._directory = directory
         self._store = store
         self._hasher = hasher
         self._guessing = guessing
+        self._letters = letters
         self._sessions = sessions
         self._challenges = Challenges(store)
 
@@ -42,7 +52,7 @@ class SignIn:
         if user is None or not matches:
             await self._guessing.wrong(name, known=user is not None)
             raise InvalidCredentials
-        await self._guessing.right(name)
+        await self._guessing.right(name, partial(self._letters.many_failures, user))
         if user.verified_at is None:
             raise EmailNotVerified
         if await self._hasher.is_outdated(user.password):
