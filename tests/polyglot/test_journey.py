@@ -24,7 +24,7 @@ from polyglot.programs import CONTRACTS, LANGUAGES, SOURCES, Caller, Line
 pytestmark = pytest.mark.timeout(400)
 ORDERS = SOURCES / "orders.csv"
 REGISTERED, VERIFIED = "omnify.auth.user.registered.v1", "omnify.auth.address.verified.v1"
-REVOKED = "omnify.auth.session.revoked.v1"
+REVOKED, LETTER = "omnify.auth.session.revoked.v1", "omnify.auth.letter.requested.v1"
 PROBLEMS = "https://omnify.dev/problems/"
 NEVER = 60  # failed probes: beyond, a set keeps an app's subscriptions while it is away
 NewMarketer = Callable[..., Marketer]
@@ -97,7 +97,8 @@ def test_a_program_walks_from_sign_up_to_the_numbers(
     check_numbers(lines, platform, marketer)
 
     session = lines["logout"]["session_id"]
-    expected = Counter([(REGISTERED, user["user_id"]), (VERIFIED, user["user_id"]), (REVOKED, session)])
+    told = (LETTER, user["user_id"])  # of the sign-in from another device
+    expected = Counter([(REGISTERED, user["user_id"]), (VERIFIED, user["user_id"]), told, (REVOKED, session)])
     eventually(lambda: len(caller.events(*subjects(expected))) >= len(expected), f"{caller.received}")
     assert Counter(caller.events(*subjects(expected))) == expected
 
@@ -115,6 +116,7 @@ def check_numbers(lines: dict[str, Line], platform: Platform, marketer: Marketer
     overview: dict[str, Any] = lines["overview"]["overview"]
     assert (overview["currency"], overview["revenue"], overview["orders"]) == ("EUR", "767.19", 10)
     assert (overview["customers"], overview["new_customers"], overview["aov"]) == (5, 5, "76.72")
+    marketer.http.headers["user-agent"] = "another device"
     marketer.log_in()
     params = {"granularity": "month"}
     assert overview == marketer.ask("GET", "/api/analytics/overview", 200, params=params)
