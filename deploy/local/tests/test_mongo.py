@@ -58,7 +58,9 @@ class Registry:
         ((1, 5, 6, 6, 6, 6), 15.5, [2, 3, 4, 5]),
     ],
 )
-def test_old_and_surplus_records_of_writes_are_forgotten(seconds: tuple[float, ...], now: float, left: list[int]) -> None:
+def test_old_and_surplus_records_of_writes_are_forgotten(
+    seconds: tuple[float, ...], now: float, left: list[int]
+) -> None:
     class Pruned(Registry):
         pass
 
