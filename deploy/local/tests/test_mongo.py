@@ -40,7 +40,8 @@ class Registry:
     """Records of retryable writes as the server keeps them: `(reply, seconds, identity)`, in the order they came."""
 
     def __init__(self, *seconds: float, now: float) -> None:
-        self._retryable = {number: ({}, at, b"") for number, at in enumerate(seconds)}
+        self._retryable: dict[int, tuple[dict[str, str], float, bytes]] = {}
+        self._retryable |= {number: ({}, at, b"") for number, at in enumerate(seconds)}
         self._time = lambda: now
 
     def _prune_retryable_locked(self) -> None:
