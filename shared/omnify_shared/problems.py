@@ -19,11 +19,13 @@ from fastapi.responses import Response
 from pydantic import JsonValue
 from pydantic_core import PydanticSerializationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from omnify_shared.context import current
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MAX_ERRORS = 20  # of one payload in an answer; the caller chooses how many there are
 MAX_TEXT = 200  # characters of a field's name or a reason, which may repeat what the caller sent
 TYPE_BASE = "https://omnify.dev/problems/"
@@ -138,12 +140,25 @@ async def _on_problem(_: Request, error: Exception) -> Response:
     return problem_response(error)
 
 
-async def _on_http_exception(_: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     slug, title = _name_of(error.status_code)
     extensions: dict[str, JsonValue] = {"limit_bytes": error.limit} if isinstance(error, BodyTooLong) else {}
     document = problem_document(error.status_code, slug, title, str(error.detail), **extensions)
-    return _answer(document, error.status_code, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _methods_at(request)
+    return _answer(document, error.status_code, headers)
+
+
+def _methods_at(request: Request) -> str:
+    """The methods that a path has (RFC 9110 §10.2.1), of all its routes; Starlette names those of the first one."""
+    served = (
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    )
+    return ", ".join(served)
 
 
 def _name_of(status: int) -> tuple[str, str]:

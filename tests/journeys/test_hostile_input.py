@@ -169,3 +169,18 @@ def test_nobody_says_where_they_sign_in_from(marketer: Marketer) -> None:
     signed_in = marketer.http.post("/api/auth/login", json=body, headers=lies).raise_for_status().json()
     listed = {one["session_id"]: one for one in marketer.ask("GET", "/api/sessions", 200)["sessions"]}
     assert listed[signed_in["session_id"]]["network"] == "127.0.0.0/24", "as the gateway saw it"
+
+
+def test_bad_requests_close_no_service(platform: Platform) -> None:
+    """What a stranger sends in a loop on a quiet platform: none of the answers is that the service is not there."""
+    with httpx.Client(base_url=platform.url, timeout=30) as client:
+        answers = [client.post("/api/auth/verify-email", json={"token": "x"}) for _ in range(150)]
+        assert {answer.status_code for answer in answers} == {400}
+        assert client.get("/api/legal/terms").status_code == 200
+
+
+def test_a_wrong_method_is_told_the_right_ones(platform: Platform) -> None:
+    for path, methods in (("/api/sessions/policy", "GET, PUT"), ("/api/auth/login", "POST")):
+        answer = httpx.delete(f"{platform.url}{path}")
+        assert_problem(answer, 405)
+        assert answer.headers["allow"] == methods

@@ -74,11 +74,9 @@ def part_from_others(home: Home, suffix: str) -> None:
 
 
 def fail_fast(home: Home) -> None:
-    """One try per call and no breaker: a refusal is repeated otherwise, and a hundred of them open the breaker."""
+    """One try per call: a refusal is repeated otherwise."""
     for document in home.resources("resiliency.yaml"):
         document["spec"]["policies"]["retries"]["call"]["maxRetries"] = 0
-        for target in document["spec"]["targets"]["apps"].values():
-            target.pop("circuitBreaker", None)
         home.rewrite("resiliency.yaml", [document])
 
 

@@ -41,7 +41,7 @@ async def test_documents_are_for_everybody_and_cached(lab: Any) -> None:
         assert answer.headers["cache-control"].startswith("public")
         again = await lab.auth.http.get(f"/api/legal/{name}", headers={"if-none-match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
-    assert (await lab.auth.http.get("/api/legal/nothing")).status_code == 422
+    assert (await lab.auth.http.get("/api/legal/nothing")).status_code == 404
 
 
 async def test_acceptance_withdrawal_and_what_the_server_saw(lab: Any) -> None:

@@ -49,7 +49,7 @@ _BROKEN_OFF = re.compile(r"\bEOF\b|connection reset|broken pipe|malformed HTTP|s
 def sidecar_problem(message: str, app_id: str) -> Problem:
     """Turns the text of daprd's ERR_DIRECT_INVOKE, which is all it tells, into the right status.
 
-    Names not found, refused connections, open breakers and unhealthy apps all mean "not there now": 503.
+    Names not found, refused connections and unhealthy apps all mean "not there now": 503.
     """
     if _TOO_LARGE.search(message):
         return BodyTooLarge("The request body is larger than the platform carries.")

@@ -8,24 +8,22 @@ from fastapi.responses import StreamingResponse
 
 from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.records import AuditPage
-from omnify_auth.schemas.audit import EntriesOut, EntryOut, VerdictOut
+from omnify_auth.schemas.audit import EntriesOut, EntryOut, PageIn, VerdictOut
 from omnify_shared.identity import Principal, allowed
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
 
 Owner = Annotated[Principal, Depends(allowed("org:admin"))]
-Cursor = Annotated[str | None, Query(pattern=r"^[0-9]{1,12}$", description="`next_cursor` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 @router.get("")
 async def entries(
-    principal: Owner, service: ServiceDep, response: Response, cursor: Cursor = None, limit: Limit = 50
+    principal: Owner, service: ServiceDep, response: Response, query: Annotated[PageIn, Query()]
 ) -> EntriesOut:
     """The entries of the organisation's audit log, newest first."""
     response.headers.update(NO_STORE)
-    before = int(cursor) if cursor is not None else None
-    found = () if before == 0 else await service.audit.list(principal.organization_id, before, limit)
+    before = int(query.cursor) if query.cursor is not None else None
+    found = () if before == 0 else await service.audit.list(principal.organization_id, before, query.limit)
     more = str(found[-1].sequence) if found and found[-1].sequence else None
     return EntriesOut(entries=tuple(EntryOut(**entry.model_dump()) for entry in found), next_cursor=more)
 

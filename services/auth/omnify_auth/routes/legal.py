@@ -31,9 +31,7 @@ async def due(principal: CurrentPrincipal, service: ServiceDep, response: Respon
     return DueListOut(due=tuple(_due(document) for document in service.consents.due(consents)))
 
 
-@router.get("/{document_type}", response_model=DocumentOut)
-async def document(document_type: DocumentType, request: Request, service: ServiceDep) -> Response:
-    """The effective version of a document. For everybody, with an ETag."""
+async def _document(document_type: DocumentType, request: Request, service: ServiceDep) -> Response:
     found = service.consents.current(document_type)
     headers = {"Cache-Control": "public, max-age=300", "ETag": f'"{found.sha256}"'}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
@@ -47,6 +45,24 @@ async def document(document_type: DocumentType, request: Request, service: Servi
         acceptance_required=found.acceptance_required,
     )
     return Response(body.model_dump_json(), media_type="application/json", headers=headers)
+
+
+@router.get("/terms", response_model=DocumentOut)
+async def terms(request: Request, service: ServiceDep) -> Response:
+    """The effective terms of use. For everybody, with an ETag."""
+    return await _document("terms", request, service)
+
+
+@router.get("/privacy", response_model=DocumentOut)
+async def privacy(request: Request, service: ServiceDep) -> Response:
+    """The effective privacy policy. For everybody, with an ETag."""
+    return await _document("privacy", request, service)
+
+
+@router.get("/cookie", response_model=DocumentOut)
+async def cookie(request: Request, service: ServiceDep) -> Response:
+    """The effective cookie policy. For everybody, with an ETag."""
+    return await _document("cookie", request, service)
 
 
 @router.post("/accept")

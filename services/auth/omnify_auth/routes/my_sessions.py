@@ -62,7 +62,7 @@ async def revoke_device(device_id: str, principal: CurrentPrincipal, service: Se
     return EndedOut(count=await service.session_list.end_device(principal.user_id, device_id))
 
 
-@router.delete("/{session_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/{session_id:uuid}", status_code=status.HTTP_204_NO_CONTENT)
 async def revoke(session_id: UUID, principal: CurrentPrincipal, service: ServiceDep) -> None:
     """Ends one of the user's sessions. 404 for any other."""
     await service.session_list.end(principal.user_id, str(session_id))

@@ -4,7 +4,14 @@ from datetime import datetime
 
 from pydantic import Field, JsonValue
 
-from omnify_auth.schemas.types import Output
+from omnify_auth.schemas.types import Input, Output
+
+
+class PageIn(Input):
+    """The query of a page."""
+
+    cursor: str | None = Field(default=None, pattern=r"^[0-9]{1,12}$", description="`next_cursor` of the page before.")
+    limit: int = Field(default=50, ge=1, le=200)
 
 
 class EntryOut(Output):

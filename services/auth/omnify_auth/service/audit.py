@@ -109,9 +109,9 @@ class AuditLog:
 
     async def list(self, scope: str, before: int | None, limit: int) -> tuple[AuditEntry, ...]:
         """At most `limit` entries, newest first; with `before` those of smaller numbers."""
-        number = (before - 1) // PAGE if before else -1
-        if before is None:
-            number, _ = await self._newest(scope)
+        number, _ = await self._newest(scope)
+        if before is not None:
+            number = min(number, (before - 1) // PAGE)
         found: list[AuditEntry] = []
         while number >= 0 and len(found) < limit:
             entries = (await self._page(scope, number)).entries
