@@ -61,7 +61,7 @@ class Store:
         self.shown_users = Recent(self.users, SHOWN_AGE)
         self.organizations = Documents(state, "organization", Organization, outbox=outbox)
         self.verifications = Documents(state, "verification", Verification, ttl=settings.unverified_ttl)
-        self.letters = Documents(state, "letter", Letter, ttl=settings.letter_ttl)
+        self.letters = Documents(state, "letter", Letter, outbox=outbox, ttl=settings.letter_ttl)
         self.decoys = Documents(state, "decoy", Decoy, ttl=timedelta(minutes=1))
         self.guards = Documents(state, "guard", Guard, outbox=outbox)
         self.guards_of_nobody = Documents(state, "guard", Guard, ttl=_GUARD_OF_NOBODY)

@@ -1,4 +1,4 @@
-"""Auth hears its own events: all of them go to the audit log."""
+"""Auth hears its own events: all of them go to the audit log, and of some their user is told by mail."""
 
 from typing import Any
 
@@ -8,11 +8,12 @@ from omnify_shared.events import CloudEvent, Subscriptions
 
 
 def make_subscriptions() -> Subscriptions:
-    """Subscribes to every event type of auth. Appending one twice changes nothing, so no record is kept."""
+    """Subscribes to every event type of auth. Handling one twice changes nothing, so no record is kept."""
     subscriptions = Subscriptions("auth")
 
     async def record(event: CloudEvent[Any], service: AuthService) -> None:
         await service.audit.record(event)
+        await service.notices.tell(event)
 
     for reader in EVENTS:
         subscriptions.on(reader, dedupe="effect")(record)

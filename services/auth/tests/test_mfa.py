@@ -466,3 +466,33 @@ async def test_a_reset_password_leaves_the_second_factor_alone(lab: Any, travel:
     assert (waiting.status_code, slug(waiting)) == (403, "mfa-required")
     shown = await lab.auth.post("login/mfa", mfa_token=waiting.json()["mfa_token"], code=ada.now())
     assert (shown.status_code, claims(shown)["amr"]) == (200, ["pwd", "otp", "mfa"])
+
+
+async def test_what_changes_about_factors_is_told_by_mail_once(lab: Any, travel: Travel) -> None:
+    ada = await enrolled(lab, travel)
+    assert (await ada.post("mfa/disable", method="totp", recovery_code=ada.codes[0])).status_code == 200
+    wanted = {
+        "an authenticator app was added",
+        "a recovery code was used; 9 are left",
+        "an authenticator app was taken away",
+    }
+    user_id = ada.session["user"]["user_id"]
+
+    async def told() -> list[str]:
+        found = []
+        for event in list(lab.probe.events):
+            if event["data"].get("kind") == "factors_changed" and event["data"]["user_id"] == user_id:
+                headers = {"dapr-caller-app-id": "email"}
+                letter = await lab.auth.http.post(f"/internal/letters/{event['data']['letter_id']}", headers=headers)
+                found.append(letter.json()["values"]["news"])
+        return found
+
+    async with asyncio.timeout(20):
+        while set(await told()) != wanted:
+            await asyncio.sleep(0.1)
+    changes = [event for event in lab.probe.events if event["data"].get("user_id") == user_id]
+    for event in [event for event in changes if ".factor." in event["type"]]:
+        delivered = await lab.auth.http.post("/events/auth-events", json=event)
+        assert delivered.json() == {"status": "SUCCESS"}
+    await asyncio.sleep(1)
+    assert sorted(await told()) == sorted(wanted), "delivered again, told once"

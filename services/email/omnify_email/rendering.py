@@ -8,7 +8,7 @@ from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
 FirstKind = Literal["verification", "registration_repeated"]
-LetterKind = Literal["password_reset", "password_changed", "new_device", "session_reused", "many_failures"]
+LetterKind = Literal["password_reset", "password_changed", "new_device", "session_reused", "many_failures", "factors_changed"]
 Kind = FirstKind | LetterKind
 
 SUBJECTS: dict[Kind, str] = {
@@ -18,6 +18,7 @@ SUBJECTS: dict[Kind, str] = {
     "password_changed": "Your password was changed",
     "new_device": "A new sign-in to your account",
     "many_failures": "Wrong passwords before your sign-in",
+    "factors_changed": "Your second factors changed",
     "session_reused": "We ended a session of yours",
 }
 PAGES: dict[Kind, str] = {"verification": "verify-email", "password_reset": "reset-password"}

@@ -68,6 +68,7 @@ async def test_a_letter_is_what_auth_says_with_a_link_or_without(post: Any) -> N
     ("kind", "subject", "said"),
     [
         ("new_device", "A new sign-in to your account", ("Firefox on Linux", "203.0.113.0/24", "23 November 2026")),
+        ("factors_changed", "Your second factors changed", ("a passkey was added", "23 November 2026")),
         ("many_failures", "Wrong passwords before your sign-in", ("after 7 wrong tries",)),
         ("session_reused", "We ended a session of yours", ("from two places",)),
     ],

@@ -17,6 +17,7 @@ from omnify_auth.service.enrolment import Enrolment
 from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.letters import Letters
+from omnify_auth.service.notices import Notices
 from omnify_auth.service.passkeys import Passkeys
 from omnify_auth.service.password_check import PasswordCheck
 from omnify_auth.service.policy import MfaPolicies
@@ -50,6 +51,7 @@ class AuthService:
         flood = MailFlood(store, platform.rate_limits, settings)
         guessing = Guessing(store, settings)
         self.letters = Letters(store, settings)
+        self.notices = Notices(store, self.letters)
         self.registration = Registration(self.directory, store, self.hasher, flood, settings)
         passwords = PasswordCheck(self.directory, store, self.hasher, guessing, self.letters)
         endings = Endings(store, platform.identity.revocations, settings)

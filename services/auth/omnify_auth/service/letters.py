@@ -8,9 +8,10 @@ no token travels in an event.
 import hmac
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from omnify_auth.errors import InvalidToken
 from omnify_auth.events import LetterRequested
@@ -19,12 +20,13 @@ from omnify_auth.schemas.internal import LetterOut
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_shared import clock
-from omnify_shared.dapr.errors import Missing
+from omnify_shared.dapr.errors import AlreadyExists, Missing
 from omnify_shared.documents import Emit
 from omnify_shared.ids import new_id
 from omnify_shared.problems import NotFound
 
 _TOKENS_KEPT = 3
+_CAUSES = uuid5(NAMESPACE_URL, "https://omnify.dev/letters/causes")
 
 
 class Letters:
@@ -44,22 +46,15 @@ class Letters:
         values: Mapping[str, str] | None = None,
     ) -> LetterRequested:
         """Stores a letter to a user, or to the address `to`; emit what comes back in the write that it is about."""
-        letter = Letter(
-            letter_id=new_id(),
-            kind=kind,
-            to=to or user.email,
-            full_name=user.full_name,
-            user_id=user.user_id,
-            organization_id=organization_id or user.memberships[0].organization_id,
-            values=dict(values or {}),
-            tokens=(),
-            created_at=clock.now(),
-            redeemed_at=None,
-        )
+        letter = _made(new_id(), kind, user, to or user.email, organization_id, values or {})
         await self._store.letters.create(letter.letter_id, value=letter, fresh=True)
-        return LetterRequested(
-            letter_id=letter.letter_id, kind=kind, user_id=letter.user_id, organization_id=letter.organization_id
-        )
+        return _request(letter)
+
+    async def write_once(self, cause: str, kind: str, user: User, values: Mapping[str, str]) -> None:
+        """Stores a letter about what the event `cause` says and requests it, in one write and once."""
+        letter = _made(str(uuid5(_CAUSES, cause)), kind, user, user.email, None, values)
+        with suppress(AlreadyExists):
+            await self._store.letters.create(letter.letter_id, value=letter, events=[_request(letter)])
 
     async def many_failures(self, user: User, failures: int) -> LetterRequested:
         """Tells a user of wrong passwords before a right one."""
@@ -117,6 +112,29 @@ class Letters:
             return (await self._store.letters.update(letter_id, change=change)).value
         except Missing:
             raise InvalidToken from None
+
+
+def _made(
+    letter_id: str, kind: str, user: User, to: str, organization_id: str | None, values: Mapping[str, str]
+) -> Letter:
+    return Letter(
+        letter_id=letter_id,
+        kind=kind,
+        to=to,
+        full_name=user.full_name,
+        user_id=user.user_id,
+        organization_id=organization_id or user.memberships[0].organization_id,
+        values=dict(values),
+        tokens=(),
+        created_at=clock.now(),
+        redeemed_at=None,
+    )
+
+
+def _request(letter: Letter) -> LetterRequested:
+    return LetterRequested(
+        letter_id=letter.letter_id, kind=letter.kind, user_id=letter.user_id, organization_id=letter.organization_id
+    )
 
 
 def _digest(token: str) -> str:

@@ -1,0 +1,44 @@
+"""What users are told of by mail after it happened, from auth's own events (ASVS 5.0, 6.3.7)."""
+
+from typing import Any
+
+from omnify_auth.events import FactorAdded, FactorRemoved, PasskeyRegressed, RecoveryCodesMade, RecoveryCodeUsed
+from omnify_auth.factors import PASSKEY
+from omnify_auth.service.letters import Letters
+from omnify_auth.store import Store
+from omnify_shared.events import CloudEvent
+
+
+class Notices:
+    """One mail per event, however often that is delivered."""
+
+    def __init__(self, store: Store, letters: Letters) -> None:
+        self._store = store
+        self._letters = letters
+
+    async def tell(self, event: CloudEvent[Any]) -> None:
+        """Writes to the user of an event about second factors; other events tell nobody."""
+        news = _news(event.data)
+        user = await self._store.users.get(event.data.user_id) if news else None
+        if news and user:
+            values = {"news": news, "at": f"{event.time:%d %B %Y, %H:%M} UTC"}
+            await self._letters.write_once(event.id, "factors_changed", user, values)
+
+
+def _news(data: Any) -> str | None:
+    match data:
+        case FactorAdded(method=method):
+            return f"{_named(method)} was added"
+        case FactorRemoved(method=method):
+            return f"{_named(method)} was taken away"
+        case RecoveryCodesMade():
+            return "new recovery codes were made, and the old ones are void"
+        case RecoveryCodeUsed(left=left):
+            return f"a recovery code was used; {left} are left"
+        case PasskeyRegressed():
+            return "a passkey was used that looks like a copy of yours, and was refused"
+    return None
+
+
+def _named(method: str) -> str:
+    return "a passkey" if method == PASSKEY else "an authenticator app"
