@@ -8,7 +8,9 @@ from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
 FirstKind = Literal["verification", "registration_repeated"]
-LetterKind = Literal["password_reset", "password_changed", "new_device", "session_reused", "many_failures", "factors_changed"]
+LetterKind = Literal[
+    "password_reset", "password_changed", "new_device", "session_reused", "many_failures", "factors_changed"
+]
 Kind = FirstKind | LetterKind
 
 SUBJECTS: dict[Kind, str] = {

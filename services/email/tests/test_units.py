@@ -14,7 +14,13 @@ from omnify_email.senders import Mail
 from omnify_email.senders.smtp import SmtpSender
 from omnify_email.settings import EmailSettings, Smtp
 
-DEVICE = {"device": "Firefox on Linux", "network": "203.0.113.0/24", "at": "now", "failures": "5", "news": "a passkey was added"}
+DEVICE = {
+    "device": "Firefox on Linux",
+    "network": "203.0.113.0/24",
+    "at": "now",
+    "failures": "5",
+    "news": "a passkey was added",
+}
 VALUES = {"name": "Ana", "subject": "S", "link": "https://omnify.example/#token=x", "expires_at": "soon"} | DEVICE
 
 
