@@ -223,6 +223,30 @@ class Interrupted(Deaths):
 
         return check
 
+    def moving(self, point: str) -> Check:
+        """Auth dies while another address is confirmed: used again, the link works or has worked."""
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
+        old, new = marketer.email, f"new.{marketer.email}"
+        marketer.ask("POST", "/api/auth/change-email", 202, json={"new_email": new})
+        [mail] = self._platform.inbox.wait_for(new, timeout=MAIL_WITHIN, subject="Confirm your new email address")
+
+        def confirm() -> httpx.Response:
+            return marketer.http.post("/api/auth/change-email/confirm", json={"token": token_in(mail)})
+
+        self.interrupted(self.auth, point, confirm, repeated=SPENT)
+        confirm()
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            marketer.email = new
+            marketer.log_in()
+            self.ledger.find(point)
+            body = {"email": old, "password": marketer.password}
+            refused = marketer.http.post("/api/auth/login", json=body).status_code
+            self.ledger.check(refused == 401, f"{point}: the old address, {refused}")
+
+        return check
+
     def mailing(self, point: str) -> Check:
         """Email dies while it sends: one mail; two where SMTP leaves open whether the first one was taken."""
         marketer = self.new_marketer()

@@ -5,7 +5,7 @@ from typing import Any
 import pyotp
 
 from omnify_local.inbox import Inbox
-from omnify_local.journey import Marketer
+from omnify_local.journey import Marketer, token_in
 from support.authenticator import Authenticator
 
 
@@ -16,6 +16,7 @@ def with_second_factors(fay: Marketer, gil: Marketer, inbox: Inbox) -> dict[str,
     taken = _enrol(gil)["recovery_codes"]
     gil.ask("POST", "/api/mfa/disable", 200, json={"method": "totp", "recovery_code": taken[0]})
     gil.ask("PUT", "/api/sessions/policy", 200, json={"idle_minutes": 30, "overall_minutes": 480})
+    _with_another_address(gil, inbox)
     fay_has = _enrol(fay)
     first, second = fay_has["recovery_codes"][:2]
     login = {"email": fay.email, "password": fay.password}
@@ -27,6 +28,14 @@ def with_second_factors(fay: Marketer, gil: Marketer, inbox: Inbox) -> dict[str,
     codes = fay.ask("POST", "/api/mfa/recovery-codes", 200)["recovery_codes"]
     _with_passkey(fay)
     return {"fay_secret": fay_has["secret"], "fay_recovery_codes": codes, "fay_mfa_token": waiting}
+
+
+def _with_another_address(one: Marketer, inbox: Inbox) -> None:
+    new = f"new.{one.email}"
+    one.ask("POST", "/api/auth/change-email", 202, json={"new_email": new})
+    [mail] = inbox.wait_for(new, subject="Confirm your new email address")
+    one.ask("POST", "/api/auth/change-email/confirm", 200, json={"token": token_in(mail)})
+    one.email = new
 
 
 def _with_passkey(one: Marketer) -> None:

@@ -145,6 +145,13 @@ class AddressVerified(EventData, type="omnify.auth.address.verified.v1"):
     organization_id: str
 
 
+class AddressChanged(EventData, type="omnify.auth.address.changed.v1"):
+    """A user proved another address, which is the account's now. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+
+
 class ConsentGiven(EventData, type="omnify.auth.consent.given.v1"):
     """A user accepted a version of a legal document. `subject` is the user's id."""
 
@@ -181,6 +188,7 @@ EVENTS = (
     PasswordChanged,
     PasskeyRegressed,
     AddressVerified,
+    AddressChanged,
     ConsentGiven,
     ConsentWithdrawn,
 )

@@ -54,6 +54,9 @@ class User(Record):
     sessions_from: datetime | None = None
     """Sessions that began before have ended, but `kept_session_id`."""
     kept_session_id: str | None = None
+    address_changed_at: datetime | None = None
+    left_address: str | None = None
+    """The name of the claim on the address before, to be dropped."""
 
 
 MfaPolicy = Literal["optional", "privileged", "required"]

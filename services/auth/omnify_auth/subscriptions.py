@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnify_auth.events import EVENTS
+from omnify_auth.events import EVENTS, AddressChanged
 from omnify_auth.service import AuthService
 from omnify_shared.events import CloudEvent, Subscriptions
 
@@ -14,6 +14,8 @@ def make_subscriptions() -> Subscriptions:
     async def record(event: CloudEvent[Any], service: AuthService) -> None:
         await service.audit.record(event)
         await service.notices.tell(event)
+        if isinstance(event.data, AddressChanged):
+            await service.address_change.release(event.data.user_id)
 
     for reader in EVENTS:
         subscriptions.on(reader, dedupe="effect")(record)

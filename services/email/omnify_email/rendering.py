@@ -9,7 +9,15 @@ from jinja2.sandbox import SandboxedEnvironment
 
 FirstKind = Literal["verification", "registration_repeated"]
 LetterKind = Literal[
-    "password_reset", "password_changed", "new_device", "session_reused", "many_failures", "factors_changed"
+    "password_reset",
+    "password_changed",
+    "new_device",
+    "session_reused",
+    "many_failures",
+    "factors_changed",
+    "email_change",
+    "email_change_asked",
+    "email_changed",
 ]
 Kind = FirstKind | LetterKind
 
@@ -21,9 +29,16 @@ SUBJECTS: dict[Kind, str] = {
     "new_device": "A new sign-in to your account",
     "many_failures": "Wrong passwords before your sign-in",
     "factors_changed": "Your second factors changed",
+    "email_change": "Confirm your new email address",
+    "email_change_asked": "Your email address is about to change",
+    "email_changed": "Your email address was changed",
     "session_reused": "We ended a session of yours",
 }
-PAGES: dict[Kind, str] = {"verification": "verify-email", "password_reset": "reset-password"}
+PAGES: dict[Kind, str] = {
+    "verification": "verify-email",
+    "password_reset": "reset-password",
+    "email_change": "confirm-email",
+}
 _NAME = re.compile(r"[^\W\d_][\w '’.\-]{0,59}")
 _LINK = re.compile(r"://|www\.|\w\.\w{2}", re.IGNORECASE)
 

@@ -7,7 +7,9 @@ from omnify_gateway.headers import SITE_SECURITY, STRICT_TRANSPORT, harden
 from omnify_gateway.service import GatewayService
 from omnify_shared.settings import Settings
 
-OWN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/verify-email", "/reset-password", "/health", "/metrics"})
+OWN_PATHS = frozenset(
+    {"/", "/docs", "/openapi.json", "/verify-email", "/reset-password", "/confirm-email", "/health", "/metrics"}
+)
 OWN_PREFIXES = ("/assets/", "/health/", "/dapr/")
 
 

@@ -19,6 +19,7 @@ _POLICY = _DOCS_POLICY + "; require-trusted-types-for 'script'"
 ASSETS = {
     "site.css": _OWN / "site.css",
     "verify-email.js": _OWN / "verify-email.js",
+    "confirm-email.js": _OWN / "confirm-email.js",
     "reset-password.js": _OWN / "reset-password.js",
     "docs.js": _OWN / "docs.js",
     "swagger-ui.css": _SWAGGER / "swagger-ui.css",

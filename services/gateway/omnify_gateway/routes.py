@@ -34,6 +34,12 @@ async def reset_password() -> FileResponse:
     return page("reset-password")
 
 
+@router.get("/confirm-email")
+async def confirm_email() -> FileResponse:
+    """Where the link of a mail to a new address leads; its token stays in the fragment."""
+    return page("confirm-email")
+
+
 @router.get("/openapi.json")
 async def openapi(service: ServiceDep) -> Response:
     """The merged OpenAPI document of all services that answer."""

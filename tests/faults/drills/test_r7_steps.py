@@ -42,6 +42,7 @@ JOURNEYS: Mapping[str, tuple[str, ...]] = {
     "logging_out": ("auth.logout.ended", "auth.logout.revoked"),
     "resetting": ("auth.reset.asked", "auth.reset.written"),
     "changing": ("auth.password.changed",),
+    "moving": ("auth.address.claimed", "auth.address.changed"),
     "mailing": ("email.send.claimed", "email.send.minted", "email.send.sent", "email.send.recorded"),
     "postponing": ("email.send.listed",),
     "importing": (

@@ -2,6 +2,7 @@
 
 from omnify_auth.routes import (
     accounts,
+    addresses,
     audit,
     internal,
     keys,
@@ -19,6 +20,7 @@ ROUTERS = (
     sessions.router,
     signing_in.router,
     passwords.router,
+    addresses.router,
     my_sessions.router,
     mfa.router,
     passkeys.router,

@@ -8,6 +8,7 @@ from omnify_auth.hashing import Hasher
 from omnify_auth.keyring import KeyRing, Schedule
 from omnify_auth.legal import Library
 from omnify_auth.metrics import LoginMetrics
+from omnify_auth.service.address_change import AddressChange
 from omnify_auth.service.audit import AuditLog
 from omnify_auth.service.consents import ConsentBook
 from omnify_auth.service.credentials import Credentials
@@ -58,6 +59,7 @@ class AuthService:
         self.credentials = Credentials(
             self.directory, store, self.hasher, passwords, self.letters, flood, endings, settings
         )
+        self.address_change = AddressChange(self.directory, store, self.letters, flood)
         self.verifications = Verifications(store, settings)
         self.session_list = SessionList(store, endings, self.letters, settings)
         access_tokens = AccessTokens(self.keyring, settings.access_token_ttl)

@@ -133,4 +133,7 @@ class Credentials:
 
 
 def _is_void(letter: Letter, user: User) -> bool:
+    """Whether the password was changed since the letter was written, or the address that it went to."""
+    if letter.to != user.email:
+        return True
     return user.password_changed_at is not None and user.password_changed_at >= letter.created_at

@@ -1,5 +1,7 @@
 """Who has which address, and who is who."""
 
+import hmac
+
 from omnify_auth.addresses import digest
 from omnify_auth.records import Address, User
 from omnify_auth.store import Store
@@ -21,11 +23,15 @@ class Directory:
 
     async def owner(self, name: str) -> User | None:
         """The account that claimed the address with this name."""
-        return await self.claimed(await self._store.addresses.get(name))
+        return await self.claimed(name, await self._store.addresses.get(name))
 
-    async def claimed(self, address: Address | None) -> User | None:
-        """The account behind a claim; a claim without one was left by a registration that did not finish."""
-        return await self._store.users.get(address.user_id if address else new_id())
+    async def claimed(self, name: str, address: Address | None) -> User | None:
+        """The account behind the claim `name`; one without it was left by a registration that did not finish.
+
+        A claim on an address that its account does not have (yet, or any more) is nobody's.
+        """
+        user = await self._store.users.get(address.user_id if address else new_id())
+        return user if user and hmac.compare_digest(await self.name(user.email), name) else None
 
     async def member(self, user_id: str) -> User:
         """The account of a signed-in user, to be shown: up to a second old. Raises Unauthorized when it is gone."""

@@ -34,7 +34,10 @@ class Letters:
 
     def __init__(self, store: Store, settings: AuthSettings) -> None:
         self._store = store
-        self._lifetimes: Mapping[str, timedelta] = {"password_reset": settings.reset_ttl}
+        self._lifetimes: Mapping[str, timedelta] = {
+            "password_reset": settings.reset_ttl,
+            "email_change": settings.verification_ttl,
+        }
 
     async def write(
         self,

@@ -47,7 +47,7 @@ class SignIn:
         name = await self._directory.name(email)
         guard, address = await self._store.guard_and_address(name)
         self._guessing.admit(guard)
-        user = await self._directory.claimed(address)
+        user = await self._directory.claimed(name, address)
         matches = await self._hasher.verify(password, user.password if user else None)
         if user is None or not matches:
             await self._guessing.wrong(name, known=user is not None)
