@@ -78,7 +78,7 @@ async def test_32_uses_of_one_link_have_one_winner(lab: Any) -> None:
 async def test_of_two_who_want_one_address_one_gets_it(lab: Any) -> None:
     forms = [await lab.verified() for _ in range(2)]
     new = f"both.{forms[0]['email']}"
-    tokens = []
+    tokens: list[str] = []
     for form in forms:
         assert (await ask(lab, (await lab.login(form)).json(), new)).status_code == 202
     async with asyncio.timeout(20):
@@ -107,7 +107,7 @@ async def test_an_address_in_use_is_not_given_away_and_its_owner_is_told(lab: An
     owner = (await lab.login(other)).json()["user"]["user_id"]
 
     async def told(event: dict[str, Any]) -> bool:
-        return event["type"].endswith("registration.repeated.v1") and event["data"]["user_id"] == owner
+        return bool(event["type"].endswith("registration.repeated.v1") and event["data"]["user_id"] == owner)
 
     assert await lab.probe.first(told)
     assert (await lab.login(other)).status_code == 200
