@@ -67,6 +67,23 @@ async def test_a_person_reads_the_mail_and_follows_its_link(
     await expect(page.locator("#page")).to_have_attribute("data-state", re.compile("invalid|expired"))
 
 
+async def test_a_person_confirms_another_address(platform: Platform, page: Page, new_marketer: NewMarketer) -> None:
+    marketer = new_marketer().join(platform.inbox)
+    new = f"new.{marketer.email}"
+    marketer.ask("POST", "/api/auth/change-email", 202, json={"new_email": new})
+    [mail] = platform.inbox.wait_for(new, subject="Confirm your new email address")
+    link = re.search(r"https?://\S+/confirm-email#token=\S+", mail.text)
+    assert link is not None
+    for state in ("changed", "invalid"):
+        await page.goto("about:blank")
+        await page.goto(link.group().rstrip(".)"))
+        assert "token" not in page.url
+        await page.get_by_role("button", name="Confirm email address").click()
+        await expect(page.locator("#page")).to_have_attribute("data-state", state)
+    marketer.email = new
+    marketer.log_in()
+
+
 async def test_the_api_docs_list_every_service(platform: Platform, page: Page) -> None:
     await page.goto(f"{platform.url}/docs")
     for path in ("/api/auth/register", "/api/analytics/overview"):

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from omnify_local import paths, runfile, system_packages
 from omnify_shared import logs
 from omnify_shared.testing.backing import Backing
-from perf import blocks, growth, processors, services, sidecars
+from perf import blocks, enumeration, growth, processors, services, sidecars
 from perf.measure import Row
 from perf.run import Run
 
@@ -40,6 +40,7 @@ PER_SET: dict[str, Part] = {
     "lists": lambda run: asyncio.run(growth.lists(run)),
     "calls": lambda run: run.bench.calls(),
     "logins": lambda run: run.bench.logins(),
+    "enumeration": lambda run: enumeration.rows(run.bench),
     "imports": lambda run: run.bench.imports(),
     "orders": lambda run: growth.orders(run.bench, run.sizes),
     "users": lambda run: growth.users(run.bench, run.sizes),

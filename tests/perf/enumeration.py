@@ -1,0 +1,74 @@
+"""Whether the time of an answer tells that an address is known: 200 tries of each, in turn, through the gateway."""
+
+import secrets
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import httpx2 as httpx
+
+from omnify_local.journey import token_in
+from perf.measure import Row
+from perf.services import Bench
+
+TRIES = 200
+MOST = 5.0  # milliseconds that the medians may be apart
+Ask = Callable[[str], httpx.Response]
+
+
+def rows(bench: Bench) -> list[Row]:
+    """Login, registration, forgotten password and another link; each address is asked about once or twice."""
+    url = bench.platform.url
+    with httpx.Client(base_url=url, timeout=30) as client:
+        known = list(_accounts(bench, client))
+        strangers = [_address() for _ in known]
+
+        def post(path: str, **more: str) -> Ask:
+            return lambda email: client.post(f"/api/auth/{path}", json={"email": email, **more})
+
+        register = post("register", **_form(secrets.token_hex(8)))
+        return [
+            _row("login", post("login", password="not the password at all"), known, [_address() for _ in known]),
+            _row("forgotten password", post("password-reset"), known, [_address() for _ in known]),
+            _row("registration", register, known, strangers),
+            _row("another link", post("verify-email/resend"), strangers, [_address() for _ in known]),
+        ]
+
+
+def _row(what: str, ask: Ask, known: list[str], unknown: list[str]) -> Row:
+    """The difference of the medians, against what it may be; the answers are the same to the byte but for their id."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for pair in zip(known, unknown, strict=True):
+        answers = []
+        for kept, email in zip(times, pair, strict=True):
+            started = time.perf_counter()
+            answers.append(ask(email))
+            kept.append((time.perf_counter() - started) * 1000)
+        first, second = ((answer.status_code, _body(answer)) for answer in answers)
+        if first != second:
+            raise SystemExit(f"{what}: known and unknown addresses are answered differently: {first} {second}")
+    apart = abs(statistics.median(times[0]) - statistics.median(times[1]))
+    return Row(f"known or not: {what}, medians apart", apart, MOST, "ms", "<= 1")
+
+
+def _body(answer: httpx.Response) -> dict[str, object]:
+    return {name: value for name, value in answer.json().items() if name != "request_id"}
+
+
+def _accounts(bench: Bench, client: httpx.Client) -> Iterator[str]:
+    """Addresses of new accounts that are proven."""
+    waiting = [_address() for _ in range(TRIES)]
+    for email in waiting:
+        client.post("/api/auth/register", json={"email": email, **_form("x")}).raise_for_status()
+    for email in waiting:
+        token = token_in(bench.platform.inbox.wait_for(email, timeout=60)[-1])
+        client.post("/api/auth/verify-email", json={"token": token}).raise_for_status()
+        yield email
+
+
+def _form(name: str) -> dict[str, str]:
+    return {"password": "seven quiet herons wade at dawn", "full_name": f"Ada {name}", "organization_name": "Engines"}
+
+
+def _address() -> str:
+    return f"ada.{secrets.token_hex(8)}@example.com"
