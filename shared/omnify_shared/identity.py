@@ -23,7 +23,7 @@ from omnify_shared import clock
 from omnify_shared.access import Call
 from omnify_shared.dapr.errors import PeerUnavailable, SidecarError
 from omnify_shared.invocation import Invoker
-from omnify_shared.permissions import permissions_of
+from omnify_shared.permissions import PERMISSIONS, permissions_of
 from omnify_shared.problems import Forbidden, Unauthorized
 from omnify_shared.revocations import Revocations
 
@@ -42,6 +42,7 @@ CACHED_HEADERS = 64
 MAX_TOKEN = 4096  # characters
 MAX_TIME = 2**33  # unix seconds, in the year 2242
 MAX_AUTH_AGE = 600  # seconds since the user proved who they are, for what a stolen session must not do (RFC 9470)
+OWN_CLIENT = "omnify"  # the `client_id` of people's own sign-ins; every other client acts within its scopes
 REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "org", "sid", "roles"]
 
 Jwks = dict[str, Any]
@@ -64,6 +65,11 @@ class Principal:
     """When the user last proved who they are, at sign-in or step-up; 1970 when the token does not say."""
     amr: tuple[str, ...]
     """By what (RFC 8176); empty when the token does not say."""
+    client_id: str = OWN_CLIENT
+    scopes: frozenset[str] | None = None
+    """What an app or an API key was allowed to; None for people themselves."""
+    parent_session_id: str | None = None
+    """The sign-in that an app's session began from, and ends with."""
     limited: bool = False
     """The organisation wants a second factor that the user has not set up: enough for that, and for nothing else."""
 
@@ -94,6 +100,15 @@ class EnrolmentRequired(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("the organisation asks for it: POST /api/mfa/totp/setup, then refresh the token")
+
+
+class NotForApps(Forbidden):
+    """An app or an API key asks for what only people may do themselves."""
+
+    type, title = "not-for-apps", "Apps may not do this"
+
+    def __init__(self) -> None:
+        super().__init__("sign in as a person: the token was given to an app or an API key")
 
 
 class JwksCache:
@@ -213,8 +228,11 @@ class Identity:
             raise Unauthorized("the access token has expired")
         if self.revocations.revoked(principal.session_id):
             raise Unauthorized("the session has ended")
-        if self.revocations.outdated(principal.user_id, principal.session_id, principal.issued_at):
-            raise TokenOutdated
+        if self.revocations.revoked(principal.parent_session_id or ""):
+            raise Unauthorized("the session has ended")
+        for subject in {principal.user_id, principal.client_id}:
+            if self.revocations.outdated(subject, principal.session_id, principal.issued_at):
+                raise TokenOutdated
         return principal
 
     def _remember(self, digest: bytes, principal: Principal) -> None:
@@ -269,19 +287,41 @@ def _principal(claims: Mapping[str, Any], token: str) -> Principal:
     if not good or not isinstance(expires, int | float) or not 0 < expires < MAX_TIME:
         raise Unauthorized("the access token is not valid")
     user_id, organization_id, session_id = texts
+    client_id, scopes = claims["client_id"], _scopes(claims)
     return Principal(
         user_id=user_id,
         organization_id=organization_id,
         session_id=session_id,
         roles=tuple(roles),
-        permissions=permissions_of(roles),
+        permissions=_within(scopes, PERMISSIONS if user_id == client_id else permissions_of(roles)),
         issued_at=_auth_time(claims["iat"]),
         expires_at=datetime.fromtimestamp(int(expires) + LEEWAY, UTC),
         token=token,
         authenticated_at=_auth_time(claims.get("auth_time")),
         amr=_methods(claims.get("amr")),
+        client_id=client_id,
+        scopes=scopes,
+        parent_session_id=_text(claims.get("parent_sid")),
         limited=claims.get("mfa_enrolment_required", False) is not False,
     )
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:
+    """The scopes of a token that an app got; one without any may do nothing."""
+    if claims["client_id"] == OWN_CLIENT:
+        return None
+    scope = claims.get("scope", "")
+    if not isinstance(claims["client_id"], str) or not isinstance(scope, str):
+        raise Unauthorized("the access token is not valid")
+    return frozenset(scope.split())
+
+
+def _within(scopes: frozenset[str] | None, permissions: frozenset[str]) -> frozenset[str]:
+    return permissions if scopes is None else permissions & scopes
+
+
+def _text(claim: Any) -> str | None:
+    return claim if isinstance(claim, str) else None
 
 
 def _auth_time(claim: Any) -> datetime:
@@ -302,14 +342,32 @@ def bearer_token(request: Request) -> str:
     return token.strip()
 
 
+async def scoped_principal(request: Request) -> Principal:
+    """Dependency: the caller, a person or what acts within scopes. Raises Unauthorized, EnrolmentRequired."""
+    principal = await _verified(request)
+    if principal.limited:
+        raise EnrolmentRequired
+    return principal
+
+
 async def limited_principal(request: Request) -> Principal:
-    """Dependency: the caller, even one who must set up a second factor first. Raises Unauthorized (401)."""
+    """Dependency: the caller in person, even one who must set up a second factor first.
+
+    Raises Unauthorized (401), NotForApps (403).
+    """
+    principal = await _verified(request)
+    if principal.scopes is not None:
+        raise NotForApps
+    return principal
+
+
+async def _verified(request: Request) -> Principal:
     identity: Identity = request.app.state.platform.identity
     return await identity.verify(bearer_token(request))
 
 
 async def current_principal(request: Request) -> Principal:
-    """Dependency: the caller. Raises Unauthorized (401), EnrolmentRequired (403)."""
+    """Dependency: the caller in person. Raises Unauthorized (401), EnrolmentRequired, NotForApps (403)."""
     principal = await limited_principal(request)
     if principal.limited:
         raise EnrolmentRequired
@@ -318,7 +376,8 @@ async def current_principal(request: Request) -> Principal:
 
 LimitedPrincipal = Annotated[Principal, Depends(limited_principal)]
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
-SIGNED_IN = frozenset({current_principal, limited_principal})
+ScopedPrincipal = Annotated[Principal, Depends(scoped_principal)]
+SIGNED_IN = frozenset({current_principal, limited_principal, scoped_principal})
 """The dependencies of which a route for signed-in users has one."""
 
 
@@ -343,9 +402,9 @@ FreshLimitedPrincipal = Annotated[Principal, Depends(fresh_limited)]
 
 
 def allowed(permission: str) -> Callable[[Principal], Awaitable[Principal]]:
-    """Dependency: the caller, who has `permission`. Raises Unauthorized (401), Forbidden (403)."""
+    """Dependency: the caller, who has `permission`, as an app has within its scopes. Raises Unauthorized, Forbidden."""
 
-    async def check(principal: CurrentPrincipal) -> Principal:
+    async def check(principal: ScopedPrincipal) -> Principal:
         if permission not in principal.permissions:
             raise Forbidden(f"this needs the permission {permission}", permission=permission)
         return principal

@@ -1,8 +1,10 @@
 """Wires the auth service."""
 
+from authlib.oauth2 import OAuth2Error
 from fastapi import FastAPI
 
 from omnify_auth.routes import ROUTERS
+from omnify_auth.routes.oauth import refused
 from omnify_auth.service import build
 from omnify_auth.settings import AuthSettings
 from omnify_auth.subscriptions import make_subscriptions
@@ -23,4 +25,5 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         keys=lambda _: app.state.service.jwks,
         access=Access(secrets=(PEPPER, KEY_ENCRYPTION_KEY)),
     )
+    app.add_exception_handler(OAuth2Error, refused)
     return app

@@ -171,6 +171,54 @@ class ConsentWithdrawn(EventData, type="omnify.auth.consent.withdrawn.v1"):
     version: str
 
 
+class ClientCreated(EventData, type="omnify.auth.oauth_client.created.v1"):
+    """An organisation registered an app. `subject` is the client's id."""
+
+    client_id: str
+    organization_id: str
+    actor_id: str
+
+
+class ClientChanged(EventData, type="omnify.auth.oauth_client.changed.v1"):
+    """What an app may do, or where it lives, was changed. `subject` is the client's id."""
+
+    client_id: str
+    organization_id: str
+    actor_id: str
+
+
+class ClientSecretRotated(EventData, type="omnify.auth.oauth_client_secret.rotated.v1"):
+    """An app got a new secret; the one before counts a day longer. `subject` is the client's id."""
+
+    client_id: str
+    organization_id: str
+    actor_id: str
+
+
+class ClientDeleted(EventData, type="omnify.auth.oauth_client.deleted.v1"):
+    """An app was taken away; its tokens are refused. `subject` is the client's id."""
+
+    client_id: str
+    organization_id: str
+    actor_id: str
+
+
+class ApiKeyCreated(EventData, type="omnify.auth.api_key.created.v1"):
+    """A user made an API key. `subject` is the key's id."""
+
+    key_id: str
+    user_id: str
+    organization_id: str
+
+
+class ApiKeyRevoked(EventData, type="omnify.auth.api_key.revoked.v1"):
+    """A user revoked an API key. `subject` is the key's id."""
+
+    key_id: str
+    user_id: str
+    organization_id: str
+
+
 EVENTS = (
     UserRegistered,
     VerificationRequested,
@@ -191,5 +239,11 @@ EVENTS = (
     AddressChanged,
     ConsentGiven,
     ConsentWithdrawn,
+    ClientCreated,
+    ClientChanged,
+    ClientSecretRotated,
+    ClientDeleted,
+    ApiKeyCreated,
+    ApiKeyRevoked,
 )
 READS = EVENTS  # all of them, for the audit log

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from omnify_auth.api_keys import API_KEY_MOST, ApiKey, ApiKeyList
+from omnify_auth.clients import ClientList, OAuthClient
 from omnify_auth.recent import Recent
 from omnify_auth.records import (
     Address,
@@ -50,6 +52,10 @@ class Store:
     | ceremony     | ceremony id                | use of a passkey       | 5 minutes                    |
     | consent      | user id                    | accepting a document   | never                        |
     | audit        | `<organisation id>/<page>`, or `user.<user id>/<page>` | an event of auth | never  |
+    | oauth_client | client id                  | registering an app     | never                        |
+    | oauth_clients | organisation id           | registering an app     | never                        |
+    | api_key      | key id                     | making an API key      | its end, and a day           |
+    | api_keys     | `<organisation id>/<user id>` | making an API key   | never                        |
     | keyring      | "main"                     | first use              | never                        |
     | root         | "main"                     | first use              | never                        |
     """
@@ -72,6 +78,10 @@ class Store:
         self.ceremonies = Documents(state, "ceremony", Ceremony, ttl=settings.challenge_ttl)
         self.consents = Documents(state, "consent", Consents, outbox=outbox)
         self.audit = Documents(state, "audit", AuditPage)
+        self.clients = Documents(state, "oauth_client", OAuthClient, outbox=outbox)
+        self.client_lists = Documents(state, "oauth_clients", ClientList)
+        self.api_keys = Documents(state, "api_key", ApiKey, outbox=outbox, ttl=API_KEY_MOST + _MARGIN)
+        self.api_key_lists = Documents(state, "api_keys", ApiKeyList)
         self.keyring = Documents(state, "keyring", Ring)
         self.root = Documents(state, "root", RootKey)
 

@@ -1,7 +1,9 @@
 """Access tokens: JWTs by RFC 9068, signed with ES256, five minutes long."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 
 import jwt
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +25,19 @@ class AccessToken(BaseModel):
     """It is only good for setting up a second factor."""
 
 
+@dataclass(frozen=True, slots=True)
+class App:
+    """What acts without a session of a user's: an app in its own name (its subject is itself), or an API key."""
+
+    subject: str
+    client_id: str
+    organization_id: str
+    session_id: str
+    roles: tuple[str, ...]
+    scope: tuple[str, ...]
+    changed_at: datetime | None
+
+
 class AccessTokens:
     """Issues access tokens for sessions; every service verifies them with the published keys."""
 
@@ -40,25 +55,48 @@ class AccessTokens:
         limited: bool = False,
     ) -> AccessToken:
         """A token for the session, never beyond its end. Raises KeysUnavailable, SidecarUnavailable."""
-        kid, key = await self._keyring.signer()
         # A token has whole seconds: one of the second in which the user's access changed is of the time after it.
         issued = max(int(now.timestamp()), ceil(changed_at.timestamp()) if changed_at else 0)
         expires = int(min(now + self._ttl, session.expires_at).timestamp())
-        claims = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
+        claims: dict[str, Any] = {
             "sub": session.user_id,
-            "client_id": CLIENT,
+            "client_id": session.client_id or CLIENT,
             "org": session.organization_id,
             "sid": session.session_id,
             "roles": list(roles),
             "iat": issued,
             "exp": expires,
-            "jti": new_id(),
             "auth_time": int((session.authenticated_at or session.signed_in_at).timestamp()),
             "amr": list(session.amr),
         }
+        if session.client_id:
+            claims |= {"scope": " ".join(session.scope), "parent_sid": session.parent_id}
         if limited:
             claims |= {"roles": [], "mfa_enrolment_required": True}
-        text = jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid, "typ": "at+jwt"})
-        return AccessToken(text=text, expires_in=expires - issued, limited=limited)
+        return AccessToken(text=await self._signed(claims), expires_in=expires - issued, limited=limited)
+
+    async def issue_to(self, app: App, now: datetime) -> AccessToken:
+        """A token for an app in its own name, or for an API key in its user's. Raises KeysUnavailable."""
+        changed = ceil(app.changed_at.timestamp()) if app.changed_at else 0
+        issued, expires = max(int(now.timestamp()), changed), int((now + self._ttl).timestamp())
+        claims = {
+            "sub": app.subject,
+            "client_id": app.client_id,
+            "org": app.organization_id,
+            "sid": app.session_id,
+            "roles": list(app.roles),
+            "scope": " ".join(app.scope),
+            "iat": issued,
+            "exp": expires,
+        }
+        return AccessToken(text=await self._signed(claims), expires_in=expires - issued, limited=False)
+
+    async def id_token(self, claims: dict[str, Any]) -> str:
+        """An ID token (OpenID Connect Core §2) of these claims."""
+        kid, key = await self._keyring.signer()
+        return jwt.encode(claims, key, algorithm="ES256", headers={"kid": kid, "typ": "JWT"})
+
+    async def _signed(self, claims: dict[str, Any]) -> str:
+        kid, key = await self._keyring.signer()
+        ours = {"iss": ISSUER, "aud": AUDIENCE, "jti": new_id()}
+        return jwt.encode(claims | ours, key, algorithm="ES256", headers={"kid": kid, "typ": "at+jwt"})

@@ -25,6 +25,10 @@ class Route:
 
 ROUTES = (
     Route("/.well-known/jwks.json", "auth"),
+    Route("/.well-known/openid-configuration", "auth"),
+    Route("/oauth/token", "auth"),
+    Route("/api/oauth", "auth"),
+    Route("/api/api-keys", "auth"),
     Route("/api/audit", "auth"),
     Route("/api/auth", "auth"),
     Route("/api/legal", "auth"),

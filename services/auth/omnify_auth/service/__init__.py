@@ -9,7 +9,10 @@ from omnify_auth.keyring import KeyRing, Schedule
 from omnify_auth.legal import Library
 from omnify_auth.metrics import LoginMetrics
 from omnify_auth.service.address_change import AddressChange
+from omnify_auth.service.api_keys import ApiKeys
+from omnify_auth.service.app_tokens import AppTokens
 from omnify_auth.service.audit import AuditLog
+from omnify_auth.service.clients import Clients
 from omnify_auth.service.consents import ConsentBook
 from omnify_auth.service.credentials import Credentials
 from omnify_auth.service.directory import Directory
@@ -73,6 +76,10 @@ class AuthService:
         self.enrolment = Enrolment(store, factor, self.mfa_policies, settings)
         self.passkeys = Passkeys(store, self.enrolment, platform.rate_limits, settings)
         self.second_step = SecondStep(store, factor, self.passkeys, self.sessions)
+        revocations = platform.identity.revocations
+        self.clients = Clients(store, revocations)
+        self.app_tokens = AppTokens(store, access_tokens, self.clients)
+        self.api_keys = ApiKeys(store, access_tokens, revocations)
         self.step_up = StepUp(store, passwords, factor, self.sessions)
 
     async def jwks(self) -> dict[str, Any]:
