@@ -27,6 +27,7 @@ from omnify_shared.platform import Platform as Blocks
 from omnify_shared.testing import Platform
 from omnify_shared.testing.backing import Backing
 from support.golden import beside, rows
+from support.people_apps import with_apps
 from support.people_mfa import with_second_factors
 
 _AGES = "P18250D"  # the releases to come must not find these sessions and links expired
@@ -88,6 +89,7 @@ class People:
         self.known |= with_second_factors(self._person("fay"), self._person("gil"), self.platform.inbox)
         self._change_password(self._person("hal"))
         self._consent()
+        self.known |= with_apps(self.ada)
 
     def _consent(self) -> None:
         terms = {"document_type": "terms"}

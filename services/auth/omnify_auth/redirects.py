@@ -24,7 +24,7 @@ def fault(uri: str) -> str | None:
 
 
 def is_registered(uri: str, registered: Iterable[str]) -> bool:
-    """Whether an address is one of those, to the letter; only the port of a loopback address is free (RFC 8252 §7.3)."""
+    """Whether an address is one of those, to the letter; but a loopback address' port is free (RFC 8252 §7.3)."""
     return any(uri == one or _same_but_for_port(uri, one) for one in registered)
 
 

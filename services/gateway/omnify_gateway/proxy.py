@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from omnify_gateway import headers as h
 from omnify_gateway.answer import Answer, sidecar_refusal
+from omnify_gateway.api_keys import ApiKeys
 from omnify_gateway.body import ClientGone, RequestBody
 from omnify_gateway.errors import BadGateway, GatewayTimeout, MethodRefused, ServiceUnavailable, UnknownPath
 from omnify_gateway.monolith import Monolith
@@ -47,13 +48,20 @@ class Proxy:
     """Forwards a request to the app-id that owns its path, by Dapr service invocation."""
 
     def __init__(
-        self, settings: GatewaySettings, pool: Pool, monolith: Monolith, telemetry: Telemetry, table: Table
+        self,
+        settings: GatewaySettings,
+        pool: Pool,
+        monolith: Monolith,
+        telemetry: Telemetry,
+        table: Table,
+        api_keys: ApiKeys,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._monolith = monolith
         self._telemetry = telemetry
         self._table = table
+        self._api_keys = api_keys
         self._access = AccessLog(settings.app_id)
         token = settings.dapr_api_token
         self._token = (b"dapr-api-token: " + token.get_secret_value().encode(),) if token else ()
@@ -95,7 +103,8 @@ class Proxy:
         target = await self._target(scope)
         answer.route = target.route
         body = RequestBody(scope, receive, limit=target.limits.body, idle=self._settings.idle_timeout)
-        head = self._head(scope, target, body, answer)
+        headers = scope["headers"] if target.lead else await self._api_keys.exchanged(scope["headers"])
+        head = self._head(scope | {"headers": headers}, target, body, answer)
         await body.read_if_short()
         try:
             async with asyncio.timeout(min(target.limits.seconds, self._settings.max_seconds)):
@@ -106,6 +115,8 @@ class Proxy:
             raise ServiceUnavailable("The gateway's sidecar is not available; please try again.") from None
         except BrokenOff:
             raise BadGateway(f"The connection to the service '{target.app_id}' broke off.") from None
+        if connection.status == 401 and headers is not scope["headers"]:
+            self._api_keys.forget(scope["headers"])
         try:
             await self._relay(connection, target, receive, answer)
         finally:

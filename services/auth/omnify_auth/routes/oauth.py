@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, UnsupportedGrantTypeError
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, UnsupportedGrantTypeError
 from omnify_auth.clients import OAuthClient
 from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.oauth_forms import Form, credentials, form_of
