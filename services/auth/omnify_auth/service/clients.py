@@ -164,8 +164,10 @@ class Clients:
 
 
 def _cut(client: OAuthClient, emit: Emit) -> OAuthClient:
-    now = clock.now()
-    before = now.replace(microsecond=0) + timedelta(seconds=ceil(now.microsecond / 1e6))
+    # Whole seconds, as tokens know no smaller unit; a token of the change before is of a time before this one.
+    now, last = clock.now(), client.access_changed_at
+    whole = now.replace(microsecond=0) + timedelta(seconds=ceil(now.microsecond / 1e6))
+    before = max(whole, last + timedelta(seconds=1)) if last else whole
     whose = {"user_id": client.client_id, "organization_id": client.organization_id}
     emit(AccessChanged(**whose, before=before, kept_session_id=None))
     return client.model_copy(update={"access_changed_at": before})
