@@ -104,7 +104,7 @@ class Proxy:
         answer.route = target.route
         body = RequestBody(scope, receive, limit=target.limits.body, idle=self._settings.idle_timeout)
         headers = scope["headers"] if target.lead else await self._api_keys.exchanged(scope["headers"])
-        head = self._head(scope | {"headers": headers}, target, body, answer)
+        head = self._head({**scope, "headers": headers}, target, body, answer)
         await body.read_if_short()
         try:
             async with asyncio.timeout(min(target.limits.seconds, self._settings.max_seconds)):
