@@ -15,7 +15,7 @@ from omnify_shared.events import routes as event_routes
 from omnify_shared.events.deadletters import DeadLetters
 from omnify_shared.events.inbox import Inbox
 from omnify_shared.events.subscriptions import Dispatcher, Subscriptions
-from omnify_shared.identity import JWKS, KeySource
+from omnify_shared.jwks import JWKS, KeySource
 from omnify_shared.platform import Platform, make_platform
 from omnify_shared.session_events import follow_revocations
 from omnify_shared.settings import Settings

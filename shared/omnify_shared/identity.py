@@ -5,9 +5,7 @@ Routes state what they need in their signature: `CurrentPrincipal`, `FreshPrinci
 proven who they are, or `Annotated[Principal, Depends(allowed("…"))]`.
 """
 
-import asyncio
 import hashlib
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,25 +15,16 @@ from typing import Annotated, Any
 import jwt
 import structlog
 from fastapi import Depends, Request
-from jwt import PyJWK
 
 from omnify_shared import clock
-from omnify_shared.access import Call
-from omnify_shared.dapr.errors import PeerUnavailable, SidecarError
-from omnify_shared.invocation import Invoker
+from omnify_shared.jwks import ALGORITHM, JwksCache, KeySource
 from omnify_shared.permissions import PERMISSIONS, permissions_of
 from omnify_shared.problems import Forbidden, Unauthorized
 from omnify_shared.revocations import Revocations
 
 log = structlog.get_logger()
 ISSUER = AUDIENCE = "omnify"
-ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
-JWKS = Call("auth", "GET", "/.well-known/jwks.json")
-JWKS_MAX_AGE = 300.0  # seconds
-JWKS_MIN_INTERVAL = 2.0  # seconds between fetches for unknown key ids
-JWKS_RETRY_INTERVAL = 0.5  # seconds between fetches that fail
-MAX_WAITING = 64  # requests with an unknown key id that wait for the next fetch; more are refused at once
 LEEWAY = 30  # seconds of clock difference between services
 CACHED_TOKENS = 4096
 CACHED_HEADERS = 64
@@ -44,9 +33,6 @@ MAX_TIME = 2**33  # unix seconds, in the year 2242
 MAX_AUTH_AGE = 600  # seconds since the user proved who they are, for what a stolen session must not do (RFC 9470)
 OWN_CLIENT = "omnify"  # the `client_id` of people's own sign-ins; every other client acts within its scopes
 REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "org", "sid", "roles"]
-
-Jwks = dict[str, Any]
-KeySource = Callable[[], Awaitable[Jwks]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,101 +95,6 @@ class NotForApps(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("sign in as a person: the token was given to an app or an API key")
-
-
-class JwksCache:
-    """Auth's public keys by `kid`."""
-
-    def __init__(self, source: KeySource) -> None:
-        self._source = source
-        self._keys: dict[str, PyJWK] = {}
-        self._fetched_at = float("-inf")
-        self._tried_at = float("-inf")
-        self._failure: SidecarError | None = None
-        self._fetching = asyncio.Lock()
-        self._waiting = 0
-
-    async def key(self, kid: str) -> PyJWK:
-        """The key of that id. Raises Unauthorized for an unknown one, SidecarError when keys can't be had."""
-        if not self._is_fresh(kid):
-            await self._refresh(kid)
-        found = self._keys.get(kid)
-        if found is None:
-            raise Unauthorized("the access token's key is unknown")
-        return found
-
-    def _is_fresh(self, kid: str) -> bool:
-        return kid in self._keys and time.monotonic() - self._fetched_at < JWKS_MAX_AGE
-
-    async def _refresh(self, kid: str) -> None:
-        asked = time.monotonic()
-        if self._waiting >= MAX_WAITING and kid not in self._keys:
-            return
-        self._waiting += 1
-        try:
-            async with self._fetching:
-                if self._tried_at <= asked and not self._is_fresh(kid):
-                    await self._fetch_when_due(kid)
-        finally:
-            self._waiting -= 1
-        if self._failure and kid not in self._keys:
-            raise PeerUnavailable(self._failure.detail)
-
-    async def _fetch_when_due(self, kid: str) -> None:
-        """Fetches, unless that was tried a moment ago; a key that is not known waits for that moment to be over.
-
-        It may be a new key of auth, and whoever sends made-up ones must not have the next good token refused.
-        """
-        due = self._tried_at + (JWKS_RETRY_INTERVAL if self._failure else JWKS_MIN_INTERVAL)
-        if kid not in self._keys and not self._failure:
-            await _until(due)
-        if time.monotonic() >= due:
-            await self._fetch()
-
-    async def _fetch(self) -> None:
-        self._tried_at = time.monotonic()
-        try:
-            self._keys = _usable(await self._source())
-            self._failure, self._fetched_at = None, time.monotonic()
-        except SidecarError as error:
-            self._failure = error
-
-
-async def _until(due: float) -> None:
-    """Returns at that monotonic time or later. uvloop's timers count whole milliseconds, so one sleep may be early."""
-    while (left := due - time.monotonic()) > 0:  # noqa: ASYNC110 - nothing could tell that it is time but a clock
-        await asyncio.sleep(left)
-
-
-def _usable(document: Any) -> dict[str, PyJWK]:
-    """The EC keys of a JWK Set; what can't be one is left out. Raises PeerUnavailable when it is no key set."""
-    listed = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(listed, list):
-        raise PeerUnavailable("auth does not publish its keys now")
-    keys = {}
-    for jwk in listed:
-        try:
-            if jwk["kty"] == "EC" and isinstance(jwk["kid"], str):
-                keys[jwk["kid"]] = PyJWK(jwk, algorithm=ALGORITHM)
-        except (KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
-            log.warning("unusable key in the key set", reason=str(error))
-    return keys
-
-
-def jwks_of_auth(invoker: Invoker) -> KeySource:
-    """Auth's JWKS through the sidecar."""
-
-    async def fetch() -> Jwks:
-        reply = await invoker.request(JWKS)
-        if reply.status != 200:
-            raise PeerUnavailable("auth does not publish its keys now")
-        try:
-            keys: Jwks = reply.json()
-        except ValueError as error:
-            raise PeerUnavailable("auth does not publish its keys now") from error
-        return keys
-
-    return fetch
 
 
 class Identity:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from omnify_shared.identity import ALGORITHM, AUDIENCE, ISSUER, JWKS, JWKS_MAX_AGE, LEEWAY, TOKEN_TYPE
+from omnify_shared.identity import AUDIENCE, ISSUER, LEEWAY, TOKEN_TYPE
+from omnify_shared.jwks import ALGORITHM, JWKS, JWKS_MAX_AGE
 from omnify_shared.problems import MEDIA_TYPE, TYPE_BASE
 
 Document = dict[str, Any]

@@ -9,8 +9,9 @@ from omnify_shared.events.metrics import EventMetrics
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.events.publisher import Publisher
 from omnify_shared.idempotency import Idempotency
-from omnify_shared.identity import Identity, KeySource, jwks_of_auth
+from omnify_shared.identity import Identity
 from omnify_shared.invocation import Invoker
+from omnify_shared.jwks import KeySource, jwks_of_auth
 from omnify_shared.ratelimits import RateLimits
 from omnify_shared.revocations import Revocations
 from omnify_shared.secrets import Secrets

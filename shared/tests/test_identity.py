@@ -16,7 +16,7 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from omnify_shared import identity
+from omnify_shared import identity, jwks
 from omnify_shared.dapr.errors import PeerUnavailable, SidecarError
 from omnify_shared.identity import Identity
 from omnify_shared.permissions import ROLES
@@ -197,7 +197,7 @@ async def test_an_unknown_kid_costs_one_fetch(checks: Identity, fresh: Signer) -
 async def test_a_rotated_key_is_fetched_when_first_seen(
     checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity, "JWKS_MIN_INTERVAL", 0.05)
+    monkeypatch.setattr(jwks, "JWKS_MIN_INTERVAL", 0.05)
     await checks.verify(fresh.token())
     fresh.add("k2")
     await asyncio.sleep(0.06)
@@ -211,7 +211,7 @@ async def test_made_up_keys_have_no_new_key_refused(
     checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody asks for a key that is none, right before auth signs with a key that nobody here has seen."""
-    monkeypatch.setattr(identity, "JWKS_MIN_INTERVAL", 0.5)
+    monkeypatch.setattr(jwks, "JWKS_MIN_INTERVAL", 0.5)
     await checks.verify(fresh.token())
     with pytest.raises(Unauthorized):
         await checks.verify(Signer("stranger").token("stranger"))
@@ -229,7 +229,7 @@ def test_the_wait_for_a_new_key_is_never_cut_short() -> None:
         cut = 0
         for number in range(300):
             due = time.monotonic() + 0.0103 + number / 100_000
-            await identity._until(due)
+            await jwks._until(due)
             cut += time.monotonic() < due
         return cut
 
@@ -239,8 +239,8 @@ def test_the_wait_for_a_new_key_is_never_cut_short() -> None:
 async def test_strangers_that_wait_for_keys_are_few(
     checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity, "JWKS_MIN_INTERVAL", 3.0)
-    monkeypatch.setattr(identity, "MAX_WAITING", 5)
+    monkeypatch.setattr(jwks, "JWKS_MIN_INTERVAL", 3.0)
+    monkeypatch.setattr(jwks, "MAX_WAITING", 5)
     await checks.verify(fresh.token())
     stranger = Signer("stranger")
     crowd = [asyncio.create_task(checks.verify(stranger.token("stranger"))) for _ in range(40)]
@@ -272,8 +272,8 @@ async def test_a_withdrawn_key_is_refused_once_the_set_is_old(
     await checks.verify(fresh.token("k2"))
     late = fresh.token("k2")
     del fresh.keys["k2"]
-    monkeypatch.setattr(identity, "JWKS_MAX_AGE", 0.0)
-    monkeypatch.setattr(identity, "JWKS_MIN_INTERVAL", 0.0)
+    monkeypatch.setattr(jwks, "JWKS_MAX_AGE", 0.0)
+    monkeypatch.setattr(jwks, "JWKS_MIN_INTERVAL", 0.0)
     with pytest.raises(Unauthorized):
         await checks.verify(late)
 
@@ -326,8 +326,8 @@ async def test_known_keys_last_while_auth_is_away(fresh: Signer, monkeypatch: py
     checks = Identity(source, NothingRevoked())  # type: ignore[arg-type]
     await checks.verify(fresh.token())
     source.away = True
-    monkeypatch.setattr(identity, "JWKS_MAX_AGE", 0.0)
-    monkeypatch.setattr(identity, "JWKS_MIN_INTERVAL", 0.0)
+    monkeypatch.setattr(jwks, "JWKS_MAX_AGE", 0.0)
+    monkeypatch.setattr(jwks, "JWKS_MIN_INTERVAL", 0.0)
     assert (await checks.verify(fresh.token())).user_id == "user-1"
 
 

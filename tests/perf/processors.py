@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from omnify_shared import clock
-from omnify_shared.identity import AUDIENCE, ISSUER, Identity, Jwks
+from omnify_shared.identity import AUDIENCE, ISSUER, Identity
 from omnify_shared.ids import new_id
+from omnify_shared.jwks import Jwks
 from perf.measure import Row, in_turn
 
 CORES = 2
