@@ -17,7 +17,6 @@ from omnify_local.servers.toxiproxy import Proxy, Toxiproxy
 from omnify_shared.testing import Home, Platform
 from omnify_shared.testing.backing import Backing
 
-_SETTINGS = {"AUTH_SESSIONS_PER_USER": "1000"}  # few people sign in often, and no sign-in may be lost
 _ADDRESS = re.compile(re.escape(LOOPBACK) + r":(\d+)")
 
 
@@ -62,7 +61,7 @@ class Stage:
 def proxied_stage(home: Home, backing: Backing, folder: Path, seed: int) -> Iterator[Stage]:
     """A platform of its own whose sidecars reach their servers through toxiproxy."""
     with proxies_of(home, backing, folder, seed) as proxies:
-        platform = Platform(home, backing.mailbox, _SETTINGS).start()
+        platform = Platform(home, backing.mailbox).start()
         try:
             yield Stage(platform, backing, proxies)
         finally:

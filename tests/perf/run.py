@@ -28,7 +28,7 @@ class Run:
     def bench(self) -> services.Bench:
         """The platform with one user who has signed in, beside an echo behind two sidecars."""
         home = self.backing.home(self.folder / "platform", self.set_name)
-        platform = Platform(home, self.backing.mailbox, {"OMNIFY_LOG_LEVEL": "WARNING"})
+        platform = Platform(home, self.backing.mailbox, {"OMNIFY_LOG_LEVEL": "WARNING", "AUTH_SESSIONS_PER_USER": "10"})
         self._stack.callback(platform.stop)
         echo = self._stack.enter_context(services.echo_floor(self.backing, self.set_name, self.folder))
         return services.Bench(platform.start(), echo, self.folder)

@@ -11,6 +11,8 @@ from omnify_shared.testing.home import Home
 from omnify_shared.testing.service import Service
 from omnify_shared.testing.sidecar import Sidecar
 
+_OFTEN = {"AUTH_SESSIONS_PER_USER": "500"}  # in tests few people sign in often, and none of it may be lost
+
 
 class Platform:
     """`services["auth"]` and its `sidecar` can be stopped, killed, suspended and started again one by one.
@@ -26,7 +28,7 @@ class Platform:
         self.inbox = Inbox(mailbox.url)
         ports = {app.app_id: free_port() for app in runfile.apps(paths.repository())}
         self.url = f"http://{LOOPBACK}:{ports['gateway']}"
-        common = {"OMNIFY_PUBLIC_URL": self.url, "OMNIFY_SMTP_URL": mailbox.smtp_url, **(environment or {})}
+        common = {"OMNIFY_PUBLIC_URL": self.url, "OMNIFY_SMTP_URL": mailbox.smtp_url, **_OFTEN, **(environment or {})}
         self.services = {
             app.app_id: Service(
                 Sidecar(
