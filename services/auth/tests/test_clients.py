@@ -173,6 +173,39 @@ async def test_less_for_a_client_and_its_end_are_felt_by_every_replica(lab: Any)
     await refused(other, text, "token-outdated")
 
 
+async def test_an_app_ends_and_looks_at_tokens_of_its_own_alone(lab: Any) -> None:
+    owner = await Owner.new(lab)
+    client, other = await owner.client(), await owner.client()
+    kept, ended = [(await token(lab, client)).json()["access_token"] for _ in range(2)]
+
+    async def post(path: str, who: dict[str, Any], text: str | None) -> httpx.Response:
+        form, auth = {} if text is None else {"token": text}, (who["client_id"], who["client_secret"])
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        answer: httpx.Response = await lab.auth.http.post(f"/oauth/{path}", data=form, auth=auth, headers=kind)
+        return answer
+
+    shown = (await post("introspect", client, ended)).json()
+    claims = jwt.decode(ended, options={"verify_signature": False})
+    assert shown["active"] is True
+    for name in ("client_id", "sub", "iat", "exp", "iss", "aud"):
+        assert shown[name] == claims[name], name
+    assert set(shown["scope"].split()) == {"analytics:view", "org:admin"}
+    for who, text in ((other, ended), (client, "nonsense"), (client, owner.who["access_token"])):
+        assert (await post("introspect", who, text)).json() == {"active": False}
+        assert (await post("revoke", who, text)).status_code == 200
+    assert (await lab.auth.get("/api/audit", ended)).status_code == 200
+    assert (await post("revoke", client, ended)).status_code == 200
+    assert (await post("introspect", client, ended)).json() == {"active": False}
+    for replica in lab.replicas:
+        await refused(replica, ended, "unauthorized")
+        assert (await replica.get("/api/audit", kept)).status_code == 200
+    assert (await lab.auth.get("/api/auth/me", owner.who["access_token"])).status_code == 200
+    wrong = other | {"client_secret": client["client_secret"]}
+    for path in ("revoke", "introspect"):
+        assert (await post(path, wrong, kept)).json()["error"] == "invalid_client"
+        assert (await post(path, client, None)).json()["error"] == "invalid_request"
+
+
 async def refused(replica: Any, text: str, slug: str, path: str = "/api/audit") -> None:
     deadline = time.monotonic() + 5
     while (answer := await replica.get(path, text)).status_code == 200:

@@ -25,7 +25,8 @@ class Route:
 
 ROUTES = (
     Route("/.well-known/jwks.json", "auth"),
-    Route("/.well-known/openid-configuration", "auth"),
+    Route("/oauth/introspect", "auth"),
+    Route("/oauth/revoke", "auth"),
     Route("/oauth/token", "auth"),
     Route("/api/oauth", "auth"),
     Route("/api/api-keys", "auth"),

@@ -47,6 +47,34 @@ async def token(request: Request, service: ServiceDep) -> JSONResponse:
     return answered(body | {"token_type": "Bearer", "scope": " ".join(scope)})
 
 
+_TOKEN_FORM = form_body("token", token="An access token.", client_id="As for a token.", client_secret="As for a token.")
+
+
+@router.post("/oauth/revoke", openapi_extra=_TOKEN_FORM)
+async def revoke(request: Request, service: ServiceDep) -> JSONResponse:
+    """Ends a token of the client's own (RFC 7009); 200 for any other one, too, which is left alone."""
+    form = await form_of(request)
+    client = await authenticated(request, form, service)
+    await service.app_tokens.revoke(client, _token(form))
+    return answered({})
+
+
+@router.post("/oauth/introspect", openapi_extra=_TOKEN_FORM)
+async def introspect(request: Request, service: ServiceDep) -> JSONResponse:
+    """What a token of the client's own is worth now (RFC 7662); any other one is not active."""
+    form = await form_of(request)
+    client = await authenticated(request, form, service)
+    if client.public:
+        raise InvalidClientError(status_code=401, description="a public client can't be told from others")
+    return answered(await service.app_tokens.introspect(client, _token(form)))
+
+
+def _token(form: Form) -> str:
+    if "token" not in form:
+        raise InvalidRequestError("token is missing")
+    return form["token"]
+
+
 async def authenticated(request: Request, form: Form, service: AuthService) -> OAuthClient:
     """The client that asks. Raises InvalidClientError."""
     client_id, secret = credentials(request, form)

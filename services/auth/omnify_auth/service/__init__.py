@@ -78,7 +78,7 @@ class AuthService:
         self.second_step = SecondStep(store, factor, self.passkeys, self.sessions)
         revocations = platform.identity.revocations
         self.clients = Clients(store, revocations)
-        self.app_tokens = AppTokens(store, access_tokens, self.clients)
+        self.app_tokens = AppTokens(store, access_tokens, platform.identity)
         self.api_keys = ApiKeys(store, access_tokens, revocations)
         self.step_up = StepUp(store, passwords, factor, self.sessions)
 
