@@ -47,7 +47,10 @@ async def token(request: Request, service: ServiceDep) -> JSONResponse:
     return answered(body | {"token_type": "Bearer", "scope": " ".join(scope)})
 
 
-_TOKEN_FORM = form_body("token", token="An access token.", client_id="As for a token.", client_secret="As for a token.")
+_TOKEN_FORM = form_body(
+    "token",
+    **{"token": "An access token.", "client_id": "As for a token.", "client_secret": "As for a token."},
+)
 
 
 @router.post("/oauth/revoke", openapi_extra=_TOKEN_FORM)
