@@ -3,7 +3,16 @@ import pytest
 from omnify_gateway.table import ROUTES, Route, Table
 
 OWNERS = {
-    "auth": {"/api/audit", "/api/auth", "/api/legal", "/api/mfa", "/api/rbac", "/api/sessions"},
+    "auth": {
+        "/api/api-keys",
+        "/api/oauth",
+        "/api/audit",
+        "/api/auth",
+        "/api/legal",
+        "/api/mfa",
+        "/api/rbac",
+        "/api/sessions",
+    },
     "integrations": {"/api/integrations"},
     "agentkit": {"/api/agentkit", "/api/workflows"},
     "analytics": {"/api/analytics", "/api/brain"},
