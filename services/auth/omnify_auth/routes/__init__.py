@@ -14,6 +14,7 @@ from omnify_auth.routes import (
     oauth_clients,
     passkeys,
     passwords,
+    rbac,
     sessions,
     signing_in,
 )
@@ -30,6 +31,7 @@ ROUTERS = (
     passkeys.login_router,
     legal.router,
     audit.router,
+    rbac.router,
     oauth_clients.router,
     oauth.router,
     api_keys.router,
