@@ -1,4 +1,4 @@
-"""The roles every organisation has. What each may do is in `omnify_shared.permissions`, where every service reads it."""
+"""The roles every organisation has. What each may do is in `omnify_shared.permissions`, read by every service."""
 
 from dataclasses import dataclass
 
