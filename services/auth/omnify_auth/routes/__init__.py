@@ -5,6 +5,7 @@ from omnify_auth.routes import (
     addresses,
     api_keys,
     audit,
+    exports,
     internal,
     keys,
     legal,
@@ -21,6 +22,7 @@ from omnify_auth.routes import (
 
 ROUTERS = (
     accounts.router,
+    exports.router,
     sessions.router,
     signing_in.router,
     passwords.router,

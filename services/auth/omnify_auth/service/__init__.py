@@ -18,6 +18,7 @@ from omnify_auth.service.credentials import Credentials
 from omnify_auth.service.directory import Directory
 from omnify_auth.service.endings import Endings
 from omnify_auth.service.enrolment import Enrolment
+from omnify_auth.service.exports import Exports
 from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.letters import Letters
@@ -63,6 +64,7 @@ class AuthService:
             self.directory, store, self.hasher, passwords, self.letters, flood, endings, settings
         )
         self.address_change = AddressChange(self.directory, store, self.letters, flood)
+        self.exports = Exports(self.directory, store)
         self.verifications = Verifications(store, settings)
         self.session_list = SessionList(store, endings, self.letters, settings)
         access_tokens = AccessTokens(self.keyring, settings.access_token_ttl)
