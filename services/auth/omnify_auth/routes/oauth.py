@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from omnify_auth.clients import OAuthClient
 from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.oauth_forms import Form, credentials, form_of
+from omnify_auth.schemas.oauth import AppTokenOut
 from omnify_auth.service import AuthService
 
 router = APIRouter(tags=["oauth"])
@@ -24,9 +25,10 @@ def form_body(*required: str, **fields: str) -> dict[str, Any]:
 
 @router.post(
     "/oauth/token",
+    response_model=AppTokenOut,
     openapi_extra=form_body(
         "grant_type",
-        grant_type="client_credentials, authorization_code or refresh_token",
+        grant_type="client_credentials",
         scope="Space-separated; all that the client may have without it.",
         client_id="With client_secret, where HTTP Basic is not used; alone from a public client.",
         client_secret="The client's secret.",  # noqa: S106 - a text

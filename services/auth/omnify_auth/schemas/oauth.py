@@ -96,3 +96,12 @@ class ExchangeIn(Input):
 class ExchangedOut(Output):
     access_token: str
     expires_in: int
+
+
+class AppTokenOut(Output):
+    """RFC 6749 §5.1."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int = Field(description="Seconds until the access token expires.")
+    scope: str = Field(description="What it may do: permissions, space-separated.")
