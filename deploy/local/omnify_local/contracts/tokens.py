@@ -3,7 +3,7 @@
 from typing import Any
 
 from omnify_local.contracts.events import DIALECT
-from omnify_shared.identity import AUDIENCE, ISSUER, REQUIRED
+from omnify_shared.identity import AUDIENCE, ISSUER, OWN_CLIENT, REQUIRED
 
 _ID = {"type": "string", "minLength": 1}
 _TIME = {"type": "integer", "minimum": 0, "description": "Seconds since 1970-01-01T00:00:00Z."}
@@ -14,10 +14,14 @@ def schema() -> dict[str, Any]:
     properties: dict[str, Any] = {
         "iss": {"const": ISSUER},
         "aud": {"const": AUDIENCE},
-        "sub": _ID | {"description": "The user's id."},
+        "sub": _ID | {"description": "The user's id, or that of an app in its own name."},
         "org": _ID | {"description": "The organisation whose data the token opens."},
         "sid": _ID | {"description": "The session's id, `subject` of the event omnify.auth.session.revoked.v1."},
-        "client_id": _ID,
+        "client_id": _ID | {"description": f"`{OWN_CLIENT}`, or the app or API key that acts within `scope` alone."},
+        "scope": {
+            "type": "string",
+            "description": "Space-separated permissions: all that the token may do. Absent where a user acts in person.",
+        },
         "roles": {"type": "array", "items": {"type": "string"}, "description": "The user's roles in the organisation."},
         "iat": _TIME,
         "exp": _TIME,
