@@ -82,9 +82,9 @@ TOKEN_SCHEME: Document = {
         f"`{TOKEN_TYPE}` and `alg` {ALGORITHM}; the key is the one of its `kid` among auth's `GET {JWKS.path}`, which "
         f"may be kept for {JWKS_MAX_AGE:g} s and is fetched again for an unknown `kid`; `iss` is `{ISSUER}`, `aud` is "
         f"`{AUDIENCE}`, `exp` lies ahead (allow {LEEWAY} s of clock difference). Once an event "
-        f"`omnify.auth.session.revoked.v1` names its `sid`, refuse it. One whose `client_id` is not `{OWN_CLIENT}` was given to an app or an "
-        "API key: it may do only what its `scope` names, within its roles; in an app's own name (`sub` is `client_id`) "
-        "just what `scope` names. What is in it: "
+        "`omnify.auth.session.revoked.v1` names its `sid`, refuse it. One whose `client_id` is not "
+        f"`{OWN_CLIENT}` was given to an app or an API key: it may do only what its `scope` names, within its roles; "
+        "in an app's own name (`sub` is `client_id`) just what `scope` names. What is in it: "
         "`docs/contracts/access-token.schema.json`."
     ),
 }
