@@ -17,7 +17,7 @@ def schema() -> dict[str, Any]:
         "sub": _ID | {"description": "The user's id, or that of an app in its own name."},
         "org": _ID | {"description": "The organisation whose data the token opens."},
         "sid": _ID | {"description": "The session's id, `subject` of the event omnify.auth.session.revoked.v1."},
-        "client_id": _ID | {"description": f"`{OWN_CLIENT}`, or what acts within `scope` alone."},
+        "client_id": _ID | {"description": f"`{OWN_CLIENT}`, or an app or API key: see `scope`."},
         "scope": {
             "type": "string",
             "description": "Space-separated permissions: all that the token may do. Absent where a user acts in person.",
