@@ -20,7 +20,7 @@ def schema() -> dict[str, Any]:
         "client_id": _ID | {"description": f"`{OWN_CLIENT}`, or an app or API key: see `scope`."},
         "scope": {
             "type": "string",
-            "description": "Space-separated permissions: all that the token may do. Absent where a user acts in person.",
+            "description": "Permissions, space-separated: all that the token may do. Absent for people themselves.",
         },
         "roles": {"type": "array", "items": {"type": "string"}, "description": "The user's roles in the organisation."},
         "iat": _TIME,
