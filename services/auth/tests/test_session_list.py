@@ -262,3 +262,13 @@ def test_an_address_is_kept_as_its_network() -> None:
 def test_a_device_is_of_one_user() -> None:
     client = Client(None, FIREFOX)
     assert client.device_id("a") == client.device_id("a") != client.device_id("b")
+
+
+async def test_tokens_from_between_two_changes_of_one_second_are_refused(lab: Any) -> None:
+    form = await lab.verified()
+    user_id = (await signed_in(lab, form))["user"]["user_id"]
+    for _ in range(3):
+        between = await signed_in(lab, form)
+        await lab.auth.service.session_list.end_all(user_id)
+        assert await works(lab, between) == (401, 401)
+    assert await works(lab, await signed_in(lab, form)) == (200, 200)
