@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from omnify_local.ports import free_port
-from omnify_shared import identity
+from omnify_shared import jwks as key_set
 from omnify_shared.testing import Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
@@ -33,7 +33,7 @@ class Pair:
 
 @pytest.fixture
 async def pair(backing: Backing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pair]:
-    monkeypatch.setattr(identity, "JWKS_MIN_INTERVAL", 0.2)
+    monkeypatch.setattr(key_set, "JWKS_MIN_INTERVAL", 0.2)
     signer, app, port = Signer(), FastAPI(), free_port()
     home = make_home(backing, tmp_path / "home", "local", [LAB])
     auth = Sidecar(home, "auth", app_port=port)
@@ -69,7 +69,7 @@ async def test_keys_are_fetched_cached_rotated_and_kept(pair: Pair, monkeypatch:
     assert await pair.status(Signer("k3").token("k3")) == 401
 
     await asyncio.to_thread(pair.auth.kill)
-    monkeypatch.setattr(identity, "JWKS_MAX_AGE", 0.0)
+    monkeypatch.setattr(key_set, "JWKS_MAX_AGE", 0.0)
     await asyncio.sleep(0.25)
     assert await pair.status(signer.token("k2")) == 200, "known keys last while auth is away"
 
