@@ -103,7 +103,7 @@ async def test_32_registrations_at_once_make_one_user(lab: Any) -> None:
 
 async def users_heard_of(lab: Any, email: str) -> set[str]:
     """The ids of all users with this address that events ever named."""
-    ids = {event["data"]["user_id"] for event in lab.probe.events if "user_id" in event["data"]}
+    ids = {event["data"]["user_id"] for event in lab.probe.events if event["data"].get("user_id")}
     users = await lab.auth.service.store.users.get_many((user_id,) for user_id in ids)
     return {user.user_id for user in users.values() if user.email == email}
 
