@@ -7,7 +7,7 @@ proven who they are, or `Annotated[Principal, Depends(allowed("…"))]`.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -36,6 +36,15 @@ REQUIRED = ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "org", "sid",
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """Permissions on one resource, until a moment."""
+
+    permissions: frozenset[str]
+    resource_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """The caller, as the access token says. `organization_id` is the tenant: never take one from a body."""
 
@@ -58,6 +67,17 @@ class Principal:
     """The sign-in that an app's session began from, and ends with."""
     limited: bool = False
     """The organisation wants a second factor that the user has not set up: enough for that, and for nothing else."""
+    grants: tuple[Grant, ...] = ()
+
+    def may(self, permission: str, resource_id: str | None = None) -> bool:
+        """Whether they have a permission: for the whole organisation, or granted on this resource of its type."""
+        if permission in self.permissions:
+            return True
+        now = clock.now()
+        return any(
+            permission in one.permissions and one.resource_id == resource_id and now < one.expires_at
+            for one in self.grants
+        )
 
 
 class TokenOutdated(Unauthorized):
@@ -184,17 +204,25 @@ def _principal(claims: Mapping[str, Any], token: str) -> Principal:
         organization_id=organization_id,
         session_id=session_id,
         roles=tuple(roles),
-        permissions=_within(scopes, PERMISSIONS if user_id == client_id else permissions_of(roles)),
+        permissions=_within(scopes, PERMISSIONS if user_id == client_id else _held(roles, claims)),
         issued_at=_auth_time(claims["iat"]),
         expires_at=datetime.fromtimestamp(int(expires) + LEEWAY, UTC),
         token=token,
         authenticated_at=_auth_time(claims.get("auth_time")),
-        amr=_methods(claims.get("amr")),
+        amr=_texts(claims.get("amr")),
         client_id=client_id,
         scopes=scopes,
         parent_session_id=_text(claims.get("parent_sid")),
         limited=claims.get("mfa_enrolment_required", False) is not False,
+        grants=() if scopes is not None else tuple(_grants(claims.get("grants"))),
     )
+
+
+def _grants(claim: Any) -> Iterator[Grant]:
+    for resource, (actions, ends) in claim.items() if isinstance(claim, dict) else ():
+        kind, _, resource_id = resource.partition("/")
+        permissions = PERMISSIONS & {f"{kind}:{action}" for action in actions.split()}
+        yield Grant(permissions, resource_id, datetime.fromtimestamp(int(ends), UTC))
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:
@@ -205,6 +233,11 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:
     if not isinstance(claims["client_id"], str) or not isinstance(scope, str):
         raise Unauthorized("the access token is not valid")
     return frozenset(scope.split())
+
+
+def _held(roles: list[str], claims: Mapping[str, Any]) -> frozenset[str]:
+    """What the roles may do that every organisation has, and in `perms` what its own among them may."""
+    return permissions_of(roles) | (PERMISSIONS & set(_texts(claims.get("perms"))))
 
 
 def _within(scopes: frozenset[str] | None, permissions: frozenset[str]) -> frozenset[str]:
@@ -220,8 +253,8 @@ def _auth_time(claim: Any) -> datetime:
     return datetime.fromtimestamp(int(claim) if known else 0, UTC)
 
 
-def _methods(claim: Any) -> tuple[str, ...]:
-    known = isinstance(claim, list) and all(isinstance(method, str) for method in claim)
+def _texts(claim: Any) -> tuple[str, ...]:
+    known = isinstance(claim, list) and all(isinstance(text, str) for text in claim)
     return tuple(claim) if known else ()
 
 
@@ -292,11 +325,15 @@ FreshPrincipal = Annotated[Principal, Depends(fresh)]
 FreshLimitedPrincipal = Annotated[Principal, Depends(fresh_limited)]
 
 
-def allowed(permission: str) -> Callable[[Principal], Awaitable[Principal]]:
-    """Dependency: the caller, who has `permission`, as an app has within its scopes. Raises Unauthorized, Forbidden."""
+def allowed(permission: str, resource: str | None = None) -> Callable[..., Awaitable[Principal]]:
+    """Dependency: the caller, who has `permission`, as an app has within its scopes. Raises Unauthorized, Forbidden.
 
-    async def check(principal: ScopedPrincipal) -> Principal:
-        if permission not in principal.permissions:
+    `resource` names the path parameter that holds the id of the resource, where a grant on it is enough.
+    """
+
+    async def check(request: Request, principal: ScopedPrincipal) -> Principal:
+        resource_id = str(request.path_params[resource]) if resource else None
+        if not principal.may(permission, resource_id):
             raise Forbidden(f"this needs the permission {permission}", permission=permission)
         return principal
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from omnify_local import paths
 
-ROW = re.compile(r"^\| `POST (/\S+)` \| (?:password|passkey|refresh token|client secret)", re.MULTILINE)
+ROW = re.compile(r"^\| `POST (/\S+)` \| (?:password|passkey|refresh token|access token|client secret)", re.MULTILINE)
 
 
 def _has_token(document: dict[str, Any], operation: dict[str, Any]) -> bool:

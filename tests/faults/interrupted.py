@@ -247,6 +247,34 @@ class Interrupted(Deaths):
 
         return check
 
+    def joining(self, point: str) -> Check:
+        """Auth dies while somebody makes an account by an invitation: in the end they belong to the organisation."""
+        owner = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
+        guest = self.new_marketer()
+        organization_id = owner.tokens["user"]["organization_id"]
+        form = {"email": guest.email, "role": "member"}
+        owner.ask("POST", f"/api/organizations/{organization_id}/invitations", 201, json=form)
+        [mail] = self._platform.inbox.wait_for(guest.email, timeout=MAIL_WITHIN)
+        body = {"token": token_in(mail), "full_name": guest.full_name, "password": guest.password}
+
+        def register() -> httpx.Response:
+            return guest.http.post("/api/organizations/invitations/register", json=body)
+
+        taken = 409 if point == "auth.invited.registered" else SPENT
+        self.interrupted(self.auth, point, register, repeated=taken)
+        guest.log_in()
+        headers = {"authorization": f"Bearer {guest.tokens['access_token']}"}
+        guest.http.post("/api/organizations/invitations/accept", json={"token": body["token"]}, headers=headers)
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            guest.log_in()
+            mine = guest.ask("GET", "/api/organizations", 200)["organizations"]
+            self.ledger.check([one["organization_id"] for one in mine] == [organization_id], f"{point}: {mine}")
+            self.ledger.find(point)
+
+        return check
+
     def mailing(self, point: str) -> Check:
         """Email dies while it sends: one mail; two where SMTP leaves open whether the first one was taken."""
         marketer = self.new_marketer()

@@ -84,6 +84,48 @@ async def test_a_person_confirms_another_address(platform: Platform, page: Page,
     marketer.log_in()
 
 
+async def test_a_colleague_accepts_an_invitation(platform: Platform, page: Page, new_marketer: NewMarketer) -> None:
+    owner, guest = new_marketer().join(platform.inbox), new_marketer()
+    organization_id = owner.tokens["user"]["organization_id"]
+    form = {"email": guest.email, "role": "manager"}
+    owner.ask("POST", f"/api/organizations/{organization_id}/invitations", 201, json=form)
+    [mail] = platform.inbox.wait_for(guest.email, subject="You are invited to Omnify")
+    link = re.search(r"https?://\S+/accept-invitation#token=\S+", mail.text)
+    assert link is not None
+    await page.goto(link.group())
+    assert "token" not in page.url
+    await page.get_by_label("Your name").fill(guest.full_name)
+    await page.get_by_label("New password").fill(guest.password)
+    await page.get_by_role("button", name="Create my account and join").click()
+    await expect(page.locator("#page")).to_have_attribute("data-state", "joined")
+    guest.log_in()
+    assert guest.tokens["user"]["roles"] == ["manager"]
+    await page.goto("about:blank")
+    await page.goto(link.group())
+    await expect(page.locator("#page")).to_have_attribute("data-state", "invalid")
+
+
+async def test_a_person_with_an_account_joins_by_the_page(
+    platform: Platform, page: Page, new_marketer: NewMarketer
+) -> None:
+    owner, guest = new_marketer().join(platform.inbox), new_marketer().join(platform.inbox)
+    organization_id = owner.tokens["user"]["organization_id"]
+    form = {"email": guest.email, "role": "viewer"}
+    owner.ask("POST", f"/api/organizations/{organization_id}/invitations", 201, json=form)
+    [mail] = platform.inbox.wait_for(guest.email, subject="You are invited to Omnify")
+    link = re.search(r"https?://\S+/accept-invitation#token=\S+", mail.text)
+    assert link is not None
+    await page.goto(link.group())
+    await page.get_by_label("Your password").fill("not the password")
+    await page.get_by_role("button", name="Sign in and join").click()
+    await expect(page.locator("#page")).to_have_attribute("data-state", "wrong")
+    await page.get_by_label("Your password").fill(guest.password)
+    await page.get_by_role("button", name="Sign in and join").click()
+    await expect(page.locator("#page")).to_have_attribute("data-state", "joined")
+    mine = guest.ask("GET", "/api/organizations", 200)["organizations"]
+    assert organization_id in {one["organization_id"] for one in mine}
+
+
 async def test_the_api_docs_list_every_service(platform: Platform, page: Page) -> None:
     await page.goto(f"{platform.url}/docs")
     for path in ("/api/auth/register", "/api/analytics/overview"):

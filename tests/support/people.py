@@ -3,7 +3,7 @@
 Ada has an account, sessions and orders. Bob holds a mail with a link that he has not followed. Carol registers while
 the broker is down: her event waits in the outbox of a replica that was killed. Dora's mail waits for another try,
 Erin's event lies among the dead letters, and an import of Ada's was left half-way. Fay signs in with two steps.
-Hal changed a password and holds a link for another one.
+Hal changed a password and holds a link for another one. Kim, Lou and Mia share an organisation.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ from omnify_shared.testing.backing import Backing
 from support.golden import beside, rows
 from support.people_apps import with_apps
 from support.people_mfa import with_second_factors
+from support.people_org import with_organizations
 
 _AGES = "P18250D"  # the releases to come must not find these sessions and links expired
 LIVES_LONG = {"OMNIFY_ENVIRONMENT": "development"} | {
@@ -42,6 +43,7 @@ LIVES_LONG = {"OMNIFY_ENVIRONMENT": "development"} | {
         "MFA_GRACE",
         "RESET_TTL",
         "LETTER_TTL",
+        "INVITATION_TTL",
     )
 }
 PASSWORD = "seven quiet herons wade at dawn"
@@ -90,6 +92,8 @@ class People:
         self._change_password(self._person("hal"))
         self._consent()
         self.known |= with_apps(self.ada)
+        kim, lou = self._person("kim"), self._person("lou")
+        self.known |= with_organizations(kim, lou, address("mia"), self.platform.inbox)
 
     def _consent(self) -> None:
         terms = {"document_type": "terms"}

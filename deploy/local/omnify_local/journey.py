@@ -26,7 +26,9 @@ CDNOW_MASTER = {
     "currency": "USD",
     "columns": {"customer_id": 0, "ordered_at": 1, "quantity": 2, "amount": 3},
 }
-_LINK = re.compile(r"/(?:verify-email|reset-password|confirm-email)#token=([A-Za-z0-9_.-]+)")
+_LINK = re.compile(
+    r"/(?:verify-email|reset-password|confirm-email|accept-invitation|recover-factors)#token=([A-Za-z0-9_.-]+)"
+)
 
 
 class JourneyFailed(RuntimeError):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
+from omnify_auth.organization_events import ORGANIZATION_EVENTS
 from omnify_shared.events import EventData
 
 
@@ -74,6 +75,21 @@ class RecoveryCodeUsed(EventData, type="omnify.auth.recovery_code.used.v1"):
     user_id: str
     organization_id: str
     left: int
+
+
+class FactorRecoveryAsked(EventData, type="omnify.auth.factor_recovery.asked.v1"):
+    """A user who lost their factors showed password and mailbox. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+
+
+class FactorsReset(EventData, type="omnify.auth.factors.reset.v1"):
+    """An administrator took a user's factors away, as the user asked. `subject` is the user's id."""
+
+    user_id: str
+    organization_id: str
+    actor_id: str
 
 
 class SessionSteppedUp(EventData, type="omnify.auth.session.stepped_up.v1"):
@@ -228,6 +244,8 @@ EVENTS = (
     FactorRemoved,
     RecoveryCodesMade,
     RecoveryCodeUsed,
+    FactorRecoveryAsked,
+    FactorsReset,
     SessionSteppedUp,
     MfaPolicyChanged,
     SessionPolicyChanged,
@@ -245,5 +263,6 @@ EVENTS = (
     ClientDeleted,
     ApiKeyCreated,
     ApiKeyRevoked,
+    *ORGANIZATION_EVENTS,
 )
 READS = EVENTS  # all of them, for the audit log

@@ -32,9 +32,21 @@ class Address(Record):
     organization_id: str
 
 
+class ResourceGrant(Record):
+    """Permissions on one resource until a date; `resource_type` is that of the permissions, `campaign` for one."""
+
+    resource_type: str
+    resource_id: str
+    permissions: tuple[str, ...]
+    expires_at: datetime
+    given_by: str
+
+
 class Membership(Record):
     organization_id: str
     roles: tuple[str, ...]
+    disabled_at: datetime | None = None
+    grants: tuple[ResourceGrant, ...] = ()
 
 
 class User(Record):
@@ -57,6 +69,8 @@ class User(Record):
     address_changed_at: datetime | None = None
     left_address: str | None = None
     """The name of the claim on the address before, to be dropped."""
+    home_organization_id: str | None = None
+    """The organisation that was worked in last, where there are several."""
 
 
 MfaPolicy = Literal["optional", "privileged", "required"]
@@ -246,6 +260,8 @@ class Factors(Record):
     recovery_codes: tuple[str, ...]
     recovery_codes_made_at: datetime | None
     passkeys: tuple[Passkey, ...] = ()
+    recovery_asked_at: datetime | None = None
+    """When their user, who lost them, showed password and mailbox; an administrator may take them away then."""
 
 
 class Challenge(Record):

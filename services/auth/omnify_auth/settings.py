@@ -26,6 +26,7 @@ _CEILINGS: dict[str, Any] = {
     "challenge_ttl": timedelta(minutes=5),
     "mfa_grace": timedelta(days=7),
     "reset_ttl": timedelta(minutes=30),
+    "invitation_ttl": timedelta(hours=72),
     "guesses_free": 5,
     "guesses_ceiling": 100,
 }
@@ -53,6 +54,7 @@ class AuthSettings(Settings):
     unverified_ttl: timedelta = timedelta(days=7)
     reset_ttl: timedelta = timedelta(minutes=30)
     letter_ttl: timedelta = timedelta(days=2)
+    invitation_ttl: timedelta = timedelta(hours=72)
     mails_per_window: int = Field(default=5, ge=1)
     mails_window: timedelta = timedelta(minutes=10)
     mails_per_day: int = Field(default=20, ge=1)

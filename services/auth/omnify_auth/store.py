@@ -23,6 +23,8 @@ from omnify_auth.records import (
     UserSessions,
     Verification,
 )
+from omnify_auth.role_book import RoleBook
+from omnify_auth.rosters import Roster
 from omnify_auth.settings import AuthSettings
 from omnify_shared.documents import Documents, key_of
 from omnify_shared.envelope import Codec
@@ -41,6 +43,8 @@ class Store:
     | address      | digest of the address      | registration           | never                        |
     | user         | user id                    | registration           | never                        |
     | organization | organisation id            | registration           | never                        |
+    | roster       | organisation id            | the second member, or a founding | never            |
+    | roles        | organisation id            | the first role of its own | never                   |
     | verification | verification id            | registration           | proof, or `unverified_ttl`   |
     | letter       | letter id                  | what is written about  | `letter_ttl`                 |
     | decoy        | digest of the address      | a mail that isn't sent | a minute                     |
@@ -66,6 +70,8 @@ class Store:
         self.users = Documents(state, "user", User, outbox=outbox)
         self.shown_users = Recent(self.users, SHOWN_AGE)
         self.organizations = Documents(state, "organization", Organization, outbox=outbox)
+        self.rosters = Documents(state, "roster", Roster, outbox=outbox)
+        self.role_books = Documents(state, "roles", RoleBook, outbox=outbox)
         self.verifications = Documents(state, "verification", Verification, ttl=settings.unverified_ttl)
         self.letters = Documents(state, "letter", Letter, outbox=outbox, ttl=settings.letter_ttl)
         self.decoys = Documents(state, "decoy", Decoy, ttl=timedelta(minutes=1))

@@ -3,6 +3,15 @@
 from typing import Any
 
 from omnify_auth.events import EVENTS, AddressChanged
+from omnify_auth.organization_events import (
+    MemberAdded,
+    MemberChanged,
+    MemberRemoved,
+    OrganizationCreated,
+    OrganizationDeleted,
+    OwnershipTransferred,
+    RoleChanged,
+)
 from omnify_auth.service import AuthService
 from omnify_shared.events import CloudEvent, Subscriptions
 
@@ -14,9 +23,24 @@ def make_subscriptions() -> Subscriptions:
     async def record(event: CloudEvent[Any], service: AuthService) -> None:
         await service.audit.record(event)
         await service.notices.tell(event)
-        if isinstance(event.data, AddressChanged):
-            await service.address_change.release(event.data.user_id)
+        await _follow(event.data, service)
+        if isinstance(event.data, RoleChanged) and event.data.access_changed:
+            await service.members.cut_holders(event.data.organization_id, event.data.role_id, event.time)
 
     for reader in EVENTS:
         subscriptions.on(reader, dedupe="effect")(record)
     return subscriptions
+
+
+async def _follow(data: Any, service: AuthService) -> None:
+    """Does again what follows a write, in case the process that wrote did not come to it."""
+    match data:
+        case AddressChanged():
+            await service.address_change.release(data.user_id)
+        case OrganizationDeleted():
+            await service.organizations.clear(data.organization_id, data.actor_id)
+        case OwnershipTransferred():
+            await service.members.settle(data.organization_id, data.user_id)
+            await service.members.settle(data.organization_id, data.actor_id)
+        case OrganizationCreated() | MemberAdded() | MemberChanged() | MemberRemoved():
+            await service.members.settle(data.organization_id, data.user_id)

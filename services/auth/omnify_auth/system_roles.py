@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from omnify_shared.permissions import ROLES
-from omnify_shared.problems import NotFound
 
 _DESCRIPTIONS = {
     "owner": "Everything, with billing and roles.",
@@ -24,11 +23,3 @@ class Role:
 
 
 SYSTEM_ROLES = tuple(Role(name, _DESCRIPTIONS[name], tuple(sorted(held))) for name, held in ROLES.items())
-
-
-def role(role_id: str) -> Role:
-    """The role of that id. Raises NotFound."""
-    for one in SYSTEM_ROLES:
-        if one.role_id == role_id:
-            return one
-    raise NotFound("no such role")

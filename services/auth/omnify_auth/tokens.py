@@ -1,5 +1,6 @@
 """Access tokens: JWTs by RFC 9068, signed with ES256, five minutes long."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -9,7 +10,7 @@ import jwt
 from pydantic import BaseModel, ConfigDict
 
 from omnify_auth.keyring import KeyRing
-from omnify_auth.records import Session
+from omnify_auth.records import ResourceGrant, Session
 from omnify_shared.ids import new_id
 
 ISSUER = AUDIENCE = CLIENT = "omnify"
@@ -36,6 +37,8 @@ class App:
     roles: tuple[str, ...]
     scope: tuple[str, ...]
     changed_at: datetime | None
+    permissions: frozenset[str] = frozenset()
+    """What the organisation's own among the roles may do."""
 
 
 class AccessTokens:
@@ -51,10 +54,15 @@ class AccessTokens:
         roles: tuple[str, ...],
         now: datetime,
         *,
+        permissions: Iterable[str] = (),
+        grants: Iterable[ResourceGrant] = (),
         changed_at: datetime | None = None,
         limited: bool = False,
     ) -> AccessToken:
-        """A token for the session, never beyond its end. Raises KeysUnavailable, SidecarUnavailable."""
+        """A token for the session, never beyond its end; `permissions` are those of the organisation's own roles.
+
+        Raises KeysUnavailable, SidecarUnavailable.
+        """
         # A token has whole seconds: one of the second in which the user's access changed is of the time after it.
         issued = max(int(now.timestamp()), ceil(changed_at.timestamp()) if changed_at else 0)
         expires = int(min(now + self._ttl, session.expires_at).timestamp())
@@ -73,13 +81,15 @@ class AccessTokens:
             claims |= {"scope": " ".join(session.scope), "parent_sid": session.parent_id}
         if limited:
             claims |= {"roles": [], "mfa_enrolment_required": True}
+        else:
+            claims |= _own(permissions) | _granted(grants, now)
         return AccessToken(text=await self._signed(claims), expires_in=expires - issued, limited=limited)
 
     async def issue_to(self, app: App, now: datetime) -> AccessToken:
         """A token for an app in its own name, or for an API key in its user's. Raises KeysUnavailable."""
         changed = ceil(app.changed_at.timestamp()) if app.changed_at else 0
         issued, expires = max(int(now.timestamp()), changed), int((now + self._ttl).timestamp())
-        claims = {
+        claims: dict[str, Any] = {
             "sub": app.subject,
             "client_id": app.client_id,
             "org": app.organization_id,
@@ -89,6 +99,7 @@ class AccessTokens:
             "iat": issued,
             "exp": expires,
         }
+        claims |= _own(app.permissions)
         return AccessToken(text=await self._signed(claims), expires_in=expires - issued, limited=False)
 
     async def id_token(self, claims: dict[str, Any]) -> str:
@@ -100,3 +111,24 @@ class AccessTokens:
         kid, key = await self._keyring.signer()
         ours = {"iss": ISSUER, "aud": AUDIENCE, "jti": new_id()}
         return jwt.encode(claims | ours, key, algorithm="ES256", headers={"kid": kid, "typ": "at+jwt"})
+
+
+def _own(permissions: Iterable[str]) -> dict[str, Any]:
+    found = sorted(permissions)
+    return {"perms": found} if found else {}
+
+
+def grants_claim(grants: Iterable[ResourceGrant]) -> dict[str, list[Any]]:
+    """`{"campaign/17": ["edit publish", 1790000000]}`: a resource, what may be done with it, until when."""
+    return {
+        f"{one.resource_type}/{one.resource_id}": [
+            " ".join(permission.partition(":")[2] for permission in one.permissions),
+            int(one.expires_at.timestamp()),
+        ]
+        for one in grants
+    }
+
+
+def _granted(grants: Iterable[ResourceGrant], now: datetime) -> dict[str, Any]:
+    found = grants_claim(one for one in grants if now < one.expires_at)
+    return {"grants": found} if found else {}

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -209,6 +209,78 @@ class Lab:
         return dict(answer.json())
 
 
+class Person:
+    """Somebody signed in; what they ask, they ask of the organisation that their session works in."""
+
+    def __init__(self, lab: Lab, form: dict[str, str], tokens: dict[str, Any]) -> None:
+        self.lab, self.form, self.tokens = lab, form, tokens
+        self.email = form["email"]
+
+    @classmethod
+    async def new(cls, lab: Lab) -> "Person":
+        form = await lab.verified()
+        return cls(lab, form, (await lab.login(form)).json())
+
+    def again(self, tokens: dict[str, Any]) -> "Person":
+        """The same person in another session."""
+        return Person(self.lab, self.form, tokens)
+
+    @property
+    def id(self) -> str:
+        return str(self.tokens["user"]["user_id"])
+
+    @property
+    def organization_id(self) -> str:
+        return str(self.tokens["user"]["organization_id"])
+
+    async def ask(self, method: str, path: str, **body: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.tokens['access_token']}"}
+        extra: dict[str, Any] = {"json": body} if method in ("POST", "PATCH", "PUT") else {}
+        answer: httpx.Response = await self.lab.auth.http.request(
+            method, f"/api/organizations{path}", headers=headers, **extra
+        )
+        return answer
+
+    async def here(self, method: str, path: str = "", **body: Any) -> httpx.Response:
+        return await self.ask(method, f"/{self.organization_id}{path}", **body)
+
+    async def refresh(self) -> httpx.Response:
+        answer: httpx.Response = await self.lab.auth.post("refresh", refresh_token=self.tokens["refresh_token"])
+        if answer.status_code == 200:
+            self.tokens = answer.json()
+        return answer
+
+    async def switch(self, organization_id: str) -> httpx.Response:
+        answer = await self.ask("POST", f"/{organization_id}/switch")
+        if answer.status_code == 200:
+            self.tokens |= answer.json()
+        return answer
+
+    async def invited(self, email: str, role: str = "member") -> str:
+        """The token that was mailed."""
+        answer = await self.here("POST", "/invitations", email=email, role=role)
+        assert answer.status_code == 201, answer.text
+        return await mailed(self.lab, answer.json()["invitation_id"])
+
+    async def colleague(self, role: str = "member") -> "Person":
+        """Somebody with an organisation of their own who joined this one too, and works in it."""
+        guest = await Person.new(self.lab)
+        answer = await guest.ask("POST", "/invitations/accept", token=await self.invited(guest.email, role))
+        assert answer.status_code == 200, answer.text
+        assert (await guest.switch(self.organization_id)).status_code == 200
+        return guest
+
+
+async def mailed(lab: Lab, letter_id: str) -> str:
+    async def wanted(event: dict[str, Any]) -> str | None:
+        if event["data"].get("letter_id") != letter_id:
+            return None
+        answer = await lab.auth.http.post(f"/internal/letters/{letter_id}", headers={"dapr-caller-app-id": "email"})
+        return str(answer.json()["token"])
+
+    return str(await lab.probe.first(wanted))
+
+
 @pytest.fixture(scope="session")
 async def lab(backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str) -> AsyncIterator[Lab]:
     extra = [ExtraApp("probe", subscribes=("auth-events",))]
@@ -225,6 +297,16 @@ async def lab(backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_na
     await asyncio.to_thread(watcher.terminate)
     server.should_exit = True
     await task
+
+
+@pytest.fixture
+def new_person(lab: Lab) -> Callable[[], Awaitable[Person]]:
+    """`await new_person()`: somebody new, signed in, with an organisation of their own."""
+
+    async def made() -> Person:
+        return await Person.new(lab)
+
+    return made
 
 
 @pytest.fixture

@@ -193,3 +193,12 @@ async def test_tokens_of_before_a_change_are_refused_by_another_replica(lab: Any
             await asyncio.sleep(0.05)
     assert (clock.now() - changed).total_seconds() < 5
     assert (await other.get("/api/auth/me", mine["access_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["admin", "root", "administrator", "omnify", "test", "demo"])
+@pytest.mark.parametrize("domain", ["example.com", "omnify.example", "localhost"])
+async def test_nobody_has_an_account_that_they_did_not_make(lab: Any, name: str, domain: str) -> None:
+    """ASVS 6.3.2: whatever a fresh store has, no address of the usual names is claimed in it."""
+    service = lab.auth.service
+    claim = await service.store.addresses.get(await service.directory.name(f"{name}@{domain}"))
+    assert claim is None

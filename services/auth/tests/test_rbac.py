@@ -52,7 +52,7 @@ async def test_a_role_has_its_permissions_and_no_others(lab: Any, name: str) -> 
     expected = set((await ask(lab, token, "GET", f"/roles/{name}")).json()["permissions"])
     assert len(expected) == COUNTS[name]
     own = (await ask(lab, token, "GET", "/permissions")).json()
-    assert own == {"roles": [name], "role_permissions": sorted(expected)}
+    assert own == {"roles": [name], "role_permissions": sorted(expected), "resource_permissions": []}
     for permission in sorted(PERMISSIONS):
         answer = await ask(lab, token, "POST", "/permissions/check", permission=permission)
         assert answer.json() == {"has_permission": permission in expected, "permission": permission}

@@ -18,6 +18,8 @@ LetterKind = Literal[
     "email_change",
     "email_change_asked",
     "email_changed",
+    "invitation",
+    "mfa_recovery",
 ]
 Kind = FirstKind | LetterKind
 
@@ -32,26 +34,32 @@ SUBJECTS: dict[Kind, str] = {
     "email_change": "Confirm your new email address",
     "email_change_asked": "Your email address is about to change",
     "email_changed": "Your email address was changed",
+    "invitation": "You are invited to Omnify",
+    "mfa_recovery": "Lost your second factors?",
     "session_reused": "We ended a session of yours",
 }
 PAGES: dict[Kind, str] = {
     "verification": "verify-email",
     "password_reset": "reset-password",
     "email_change": "confirm-email",
+    "invitation": "accept-invitation",
+    "mfa_recovery": "recover-factors",
 }
-_NAME = re.compile(r"[^\W\d_][\w '’.\-]{0,59}")
+_NAME = re.compile(r"[^\W\d_][\w &,'’.\-]{0,59}")
 _LINK = re.compile(r"://|www\.|\w\.\w{2}", re.IGNORECASE)
 
 
 @cache
 def _environment() -> SandboxedEnvironment:
-    return SandboxedEnvironment(
+    environment = SandboxedEnvironment(
         loader=PackageLoader("omnify_email"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["named"] = _named
+    return environment
 
 
 def render(kind: Kind, values: dict[str, str]) -> tuple[str, str]:
@@ -63,5 +71,10 @@ def render(kind: Kind, values: dict[str, str]) -> tuple[str, str]:
 
 def greeting_name(full_name: str) -> str:
     """The name to greet by, or "there": whoever registers chooses it, and could make us carry an advert or a link."""
-    name = " ".join(full_name.split())
-    return name if _NAME.fullmatch(name) and not _LINK.search(name) else "there"
+    return _named(full_name, "there")
+
+
+def _named(name: str, otherwise: str) -> str:
+    """A stranger's name as it may stand in a mail."""
+    shown = " ".join(name.split())
+    return shown if _NAME.fullmatch(shown) and not _LINK.search(shown) else otherwise

@@ -15,6 +15,7 @@ from fastapi import FastAPI, HTTPException, Request
 FOLDER = Path(os.environ["STAND_IN_FOLDER"])
 VALUES = {
     "new_device": {"device": "Firefox on Linux", "network": "203.0.113.0/24", "at": "23 November 2026, 16:00 UTC"},
+    "invitation": {"inviter": "Ada Lovelace", "organization": "Bits & Bytes, Ltd."},
     "factors_changed": {"news": "a passkey was added", "at": "23 November 2026, 16:00 UTC"},
     "many_failures": {"failures": "7"},
 }

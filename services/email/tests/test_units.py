@@ -19,6 +19,8 @@ DEVICE = {
     "network": "203.0.113.0/24",
     "at": "now",
     "failures": "5",
+    "inviter": "Ada",
+    "organization": "Shop",
     "news": "a passkey was added",
 }
 VALUES = {"name": "Ana", "subject": "S", "link": "https://omnify.example/#token=x", "expires_at": "soon"} | DEVICE
@@ -53,6 +55,18 @@ def test_people_are_greeted_by_name(name: str) -> None:
 )
 def test_a_name_carries_no_message_of_its_own(name: str) -> None:
     assert greeting_name(name) in {"there", "A Bcc x"}
+
+
+@pytest.mark.parametrize(
+    ("inviter", "organization", "said"),
+    [
+        ("Ada Lovelace", "Bits & Bytes, Ltd.", "Ada Lovelace invites you to join Bits & Bytes, Ltd. on"),
+        ("Win at evil.com", "http://evil", "somebody invites you to join their organisation on"),
+    ],
+)
+def test_an_invitation_carries_no_message_of_its_own(inviter: str, organization: str, said: str) -> None:
+    text, _ = render("invitation", VALUES | {"inviter": inviter, "organization": organization})
+    assert said in text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,18 @@ from omnify_gateway.service import GatewayService
 from omnify_shared.settings import Settings
 
 OWN_PATHS = frozenset(
-    {"/", "/docs", "/openapi.json", "/verify-email", "/reset-password", "/confirm-email", "/health", "/metrics"}
+    {
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/verify-email",
+        "/reset-password",
+        "/confirm-email",
+        "/accept-invitation",
+        "/recover-factors",
+        "/health",
+        "/metrics",
+    }
 )
 OWN_PREFIXES = ("/assets/", "/health/", "/dapr/")
 

@@ -20,6 +20,8 @@ ASSETS = {
     "site.css": _OWN / "site.css",
     "verify-email.js": _OWN / "verify-email.js",
     "confirm-email.js": _OWN / "confirm-email.js",
+    "accept-invitation.js": _OWN / "accept-invitation.js",
+    "recover-factors.js": _OWN / "recover-factors.js",
     "reset-password.js": _OWN / "reset-password.js",
     "docs.js": _OWN / "docs.js",
     "swagger-ui.css": _SWAGGER / "swagger-ui.css",

@@ -40,6 +40,18 @@ async def confirm_email() -> FileResponse:
     return page("confirm-email")
 
 
+@router.get("/accept-invitation")
+async def accept_invitation() -> FileResponse:
+    """Where the link of an invitation leads; its token stays in the fragment."""
+    return page("accept-invitation")
+
+
+@router.get("/recover-factors")
+async def recover_factors() -> FileResponse:
+    """Where the link of a mail about lost second factors leads; its token stays in the fragment."""
+    return page("recover-factors")
+
+
 @router.get("/openapi.json")
 async def openapi(service: ServiceDep) -> Response:
     """The merged OpenAPI document of all services that answer."""

@@ -34,6 +34,7 @@ ROUTES = (
     Route("/api/auth", "auth"),
     Route("/api/legal", "auth"),
     Route("/api/mfa", "auth"),
+    Route("/api/organizations", "auth"),
     Route("/api/rbac", "auth"),
     Route("/api/sessions", "auth"),
     Route("/api/integrations", "integrations"),

@@ -4,7 +4,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-PAGES = ["/", "/docs", "/verify-email", "/reset-password", "/confirm-email"]
+PAGES = ["/", "/docs", "/verify-email", "/reset-password", "/confirm-email", "/accept-invitation", "/recover-factors"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -31,7 +31,9 @@ def test_all_that_a_page_loads_comes_from_the_gateway(client: httpx.Client, path
     assert client.get("/assets/none.js").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["verify-email", "reset-password", "confirm-email"])
+@pytest.mark.parametrize(
+    "name", ["verify-email", "reset-password", "confirm-email", "accept-invitation", "recover-factors"]
+)
 def test_the_token_is_taken_from_the_fragment_and_leaves_the_history_at_once(name: str) -> None:
     script = (Path(__file__).parents[1] / f"omnify_gateway/static/{name}.js").read_text()
     assert script.index("location.hash") < script.index("history.replaceState") < script.index("fetch(")

@@ -10,6 +10,7 @@ OWNERS = {
         "/api/auth",
         "/api/legal",
         "/api/mfa",
+        "/api/organizations",
         "/api/rbac",
         "/api/sessions",
     },

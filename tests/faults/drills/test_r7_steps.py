@@ -43,6 +43,7 @@ JOURNEYS: Mapping[str, tuple[str, ...]] = {
     "resetting": ("auth.reset.asked", "auth.reset.written"),
     "changing": ("auth.password.changed",),
     "moving": ("auth.address.claimed", "auth.address.changed"),
+    "joining": ("auth.invited.registered", "auth.members.listed"),
     "mailing": ("email.send.claimed", "email.send.minted", "email.send.sent", "email.send.recorded"),
     "postponing": ("email.send.listed",),
     "importing": (

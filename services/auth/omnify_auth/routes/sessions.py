@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response, status
 
 from omnify_auth.deps import NO_STORE, ClientDep, ServiceDep
+from omnify_auth.records import User
 from omnify_auth.schemas.accounts import UserOut
 from omnify_auth.schemas.sessions import LoginIn, RefreshIn, TokensOut
 from omnify_auth.service.sessions import SignedIn
@@ -49,11 +50,16 @@ def tokens(signed_in: SignedIn) -> TokensOut:
         expires_in=signed_in.access.expires_in,
         session_id=session.session_id,
         mfa_enrolment_required=signed_in.access.limited,
-        user=UserOut(
-            user_id=user.user_id,
-            email=user.email,
-            full_name=user.full_name,
-            organization_id=session.organization_id,
-            roles=signed_in.roles,
-        ),
+        user=user_out(user, session.organization_id, signed_in.roles),
+    )
+
+
+def user_out(user: User, organization_id: str, roles: tuple[str, ...]) -> UserOut:
+    """The user at work in an organisation."""
+    return UserOut(
+        user_id=user.user_id,
+        email=user.email,
+        full_name=user.full_name,
+        organization_id=organization_id,
+        roles=roles,
     )

@@ -35,7 +35,7 @@ class UserOut(Output):
     user_id: str
     email: str
     full_name: str
-    organization_id: str
+    organization_id: str = Field(description="The organisation at work; the user's own id for who belongs to none.")
     roles: tuple[str, ...]
 
 

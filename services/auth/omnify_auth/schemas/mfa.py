@@ -101,3 +101,11 @@ class PolicyIn(Input):
 
 class PolicyOut(Output):
     mfa_policy: MfaPolicy
+
+
+class MfaTokenIn(Input):
+    mfa_token: Token
+
+
+class MfaRecoveryIn(Input):
+    token: Annotated[Token, Field(description="From the mail's link, behind `/recover-factors#token=`. For an hour.")]

@@ -19,14 +19,20 @@ from omnify_auth.service.directory import Directory
 from omnify_auth.service.endings import Endings
 from omnify_auth.service.enrolment import Enrolment
 from omnify_auth.service.exports import Exports
+from omnify_auth.service.factor_recovery import FactorRecovery
 from omnify_auth.service.flood import MailFlood
+from omnify_auth.service.grants import Grants
 from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.invitations import Invitations
 from omnify_auth.service.letters import Letters
+from omnify_auth.service.members import Members
 from omnify_auth.service.notices import Notices
+from omnify_auth.service.organizations import Organizations
 from omnify_auth.service.passkeys import Passkeys
 from omnify_auth.service.password_check import PasswordCheck
 from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.registration import Registration
+from omnify_auth.service.roles import Roles
 from omnify_auth.service.second_factor import SecondFactor
 from omnify_auth.service.second_step import SecondStep
 from omnify_auth.service.session_list import SessionList
@@ -82,7 +88,20 @@ class AuthService:
         self.clients = Clients(store, revocations)
         self.app_tokens = AppTokens(store, access_tokens, platform.identity)
         self.api_keys = ApiKeys(store, access_tokens, revocations)
+        self._organize(flood, endings, settings)
         self.step_up = StepUp(store, passwords, factor, self.sessions)
+
+    def _organize(self, flood: MailFlood, endings: Endings, settings: AuthSettings) -> None:
+        self.roles = Roles(self.store)
+        self.grants = Grants(self.store, endings)
+        self.members = Members(self.store, self.roles, endings)
+        self.invitations = Invitations(
+            self.directory, self.store, self.hasher, self.letters, flood, self.members, self.roles, settings
+        )
+        self.factor_recovery = FactorRecovery(self.directory, self.store, self.letters, flood, self.members, endings)
+        self.organizations = Organizations(
+            self.directory, self.store, self.members, self.clients, self.session_policies, endings
+        )
 
     async def jwks(self) -> dict[str, Any]:
         """The published signing keys as a JWK Set."""

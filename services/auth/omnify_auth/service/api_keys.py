@@ -11,6 +11,7 @@ from omnify_auth.api_keys import API_KEY_MOST, ApiKey, ApiKeyList
 from omnify_auth.events import ApiKeyCreated, ApiKeyRevoked, SessionRevoked
 from omnify_auth.records import User
 from omnify_auth.service.directory import roles_in
+from omnify_auth.service.roles import Roles
 from omnify_auth.settings import CLOCK_LEEWAY
 from omnify_auth.store import Store
 from omnify_auth.tokens import AccessToken, AccessTokens, App
@@ -34,6 +35,7 @@ class ApiKeys:
         self._store = store
         self._access_tokens = access_tokens
         self._revocations = revocations
+        self._roles = Roles(store)
 
     async def create(
         self, actor: Principal, name: str, scopes: Iterable[str], expires_at: datetime
@@ -100,7 +102,8 @@ class ApiKeys:
         if user is None or not roles:
             raise Unauthorized("the user of the API key is no member of its organisation now")
         await self._note_use(key)
-        return await self._access_tokens.issue_to(_app(key, user, roles), clock.now())
+        own = (await self._roles.book_of(key.organization_id, roles)).own_permissions(roles)
+        return await self._access_tokens.issue_to(_app(key, user, roles, own), clock.now())
 
     async def _note_use(self, key: ApiKey) -> None:
         now = clock.now()
@@ -133,7 +136,7 @@ def prefix(key: ApiKey) -> str:
     return PREFIX + UUID(key.key_id).hex
 
 
-def _app(key: ApiKey, user: User, roles: tuple[str, ...]) -> App:
+def _app(key: ApiKey, user: User, roles: tuple[str, ...], own: frozenset[str]) -> App:
     return App(
         subject=key.user_id,
         client_id=f"api-key:{key.key_id}",
@@ -142,6 +145,7 @@ def _app(key: ApiKey, user: User, roles: tuple[str, ...]) -> App:
         roles=roles,
         scope=key.scopes,
         changed_at=user.access_changed_at,
+        permissions=own,
     )
 
 

@@ -92,7 +92,7 @@ class Clients:
             less = set(client.scopes) - set(changed.scopes) or set(client.grant_types) - set(changed.grant_types)
             return _cut(changed, emit) if less else changed
 
-        return await self._changed(actor, client_id, change)
+        return await self._changed(actor.organization_id, client_id, change)
 
     async def rotate(self, actor: Principal, client_id: str, *, overlap: bool) -> Made:
         """Gives a client a new secret; the one before counts a day longer, or with `overlap=False` no more."""
@@ -110,16 +110,16 @@ class Clients:
             changed = client.model_copy(update={"secrets": (kept, *older)})
             return changed if overlap else _cut(changed, emit)
 
-        return Made(await self._changed(actor, client_id, change), secret)
+        return Made(await self._changed(actor.organization_id, client_id, change), secret)
 
     async def delete(self, actor: Principal, client_id: str) -> None:
         """Takes a client away; every service refuses its tokens within seconds."""
+        await self._delete(client_id, actor.organization_id, actor.user_id)
 
-        def change(client: OAuthClient, emit: Emit) -> OAuthClient:
-            emit(ClientDeleted(client_id=client_id, organization_id=client.organization_id, actor_id=actor.user_id))
-            return _cut(client, emit).model_copy(update={"deleted_at": clock.now(), "secrets": ()})
-
-        await self._changed(actor, client_id, change)
+    async def delete_all(self, organization_id: str, actor_id: str) -> None:
+        """Takes all clients of an organisation away; once more changes nothing."""
+        for client in await self.of(organization_id):
+            await self._delete(client.client_id, organization_id, actor_id)
 
     async def living(self, client_id: str) -> OAuthClient | None:
         """A client by the id that somebody sent; None for an unknown or deleted one."""
@@ -136,9 +136,16 @@ class Clients:
             raise InvalidClientError(status_code=401, description="unknown client, or wrong secret")
         return client
 
-    async def _changed(self, actor: Principal, client_id: str, change: Any) -> OAuthClient:
+    async def _delete(self, client_id: str, organization_id: str, actor_id: str) -> None:
+        def change(client: OAuthClient, emit: Emit) -> OAuthClient:
+            emit(ClientDeleted(client_id=client_id, organization_id=organization_id, actor_id=actor_id))
+            return _cut(client, emit).model_copy(update={"deleted_at": clock.now(), "secrets": ()})
+
+        await self._changed(organization_id, client_id, change)
+
+    async def _changed(self, organization_id: str, client_id: str, change: Any) -> OAuthClient:
         def own(client: OAuthClient, emit: Emit) -> OAuthClient:
-            if client.organization_id != actor.organization_id or client.deleted_at:
+            if client.organization_id != organization_id or client.deleted_at:
                 raise NotFound("no such client")
             changed: OAuthClient = change(client, emit)
             return changed

@@ -13,7 +13,7 @@ from omnify_auth.events import PasswordChanged
 from omnify_auth.hashing import Hasher
 from omnify_auth.passwords import context_words
 from omnify_auth.records import Letter, User
-from omnify_auth.service.directory import Directory
+from omnify_auth.service.directory import Directory, home_of
 from omnify_auth.service.endings import Endings
 from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.letters import Letters
@@ -109,7 +109,7 @@ class Credentials:
     async def _replace(
         self, user: User, new: str, still: Callable[[User], None], *, by: Any, end: bool, kept: str | None
     ) -> None:
-        organization_id = user.memberships[0].organization_id
+        organization_id = home_of(user)
         organization = await self._store.organizations.get(organization_id)
         context = context_words(user.email, user.full_name, organization.name if organization else "")
         refuse_weak(new, "new_password", context, self._settings)

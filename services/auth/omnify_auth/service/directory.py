@@ -3,7 +3,7 @@
 import hmac
 
 from omnify_auth.addresses import digest
-from omnify_auth.records import Address, User
+from omnify_auth.records import Address, ResourceGrant, Session, User
 from omnify_auth.store import Store
 from omnify_auth.vault import RootKeys
 from omnify_shared.ids import new_id
@@ -49,10 +49,34 @@ class Directory:
 
 
 def roles_in(user: User, organization_id: str) -> tuple[str, ...]:
-    """The user's roles in an organisation; none for a stranger."""
-    return next((m.roles for m in user.memberships if m.organization_id == organization_id), ())
+    """The user's roles in an organisation; none for a stranger, or who is disabled there."""
+    found = (m.roles for m in user.memberships if m.organization_id == organization_id and not m.disabled_at)
+    return next(found, ())
+
+
+def grants_in(user: User, organization_id: str) -> tuple[ResourceGrant, ...]:
+    """What the user was granted in an organisation, ended or not; nothing where they may not work."""
+    found = (m.grants for m in user.memberships if m.organization_id == organization_id and not m.disabled_at)
+    return next(found, ())
+
+
+def is_active(user: User, organization_id: str) -> bool:
+    """Whether a user may work in an organisation."""
+    return any(m.organization_id == organization_id and not m.disabled_at for m in user.memberships)
 
 
 def home_of(user: User) -> str:
-    """The organisation that a user signs in to."""
-    return user.memberships[0].organization_id
+    """The organisation that a user signs in to: the last one worked in.
+
+    Who belongs to none works in a space of their own, where they have no role: its id is the user's.
+    """
+    if user.home_organization_id and is_active(user, user.home_organization_id):
+        return user.home_organization_id
+    return next((m.organization_id for m in user.memberships if not m.disabled_at), user.user_id)
+
+
+def placed(session: Session, user: User) -> Session:
+    """The session in an organisation where its user may work: the one that it was begun in, or else their home."""
+    if is_active(user, session.organization_id):
+        return session
+    return session.model_copy(update={"organization_id": home_of(user)})

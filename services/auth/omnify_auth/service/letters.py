@@ -17,6 +17,7 @@ from omnify_auth.errors import InvalidToken
 from omnify_auth.events import LetterRequested
 from omnify_auth.records import Letter, MailedToken, User
 from omnify_auth.schemas.internal import LetterOut
+from omnify_auth.service.directory import home_of
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_shared import clock
@@ -26,6 +27,7 @@ from omnify_shared.ids import new_id
 from omnify_shared.problems import NotFound
 
 _TOKENS_KEPT = 3
+_MARGIN = timedelta(days=1)
 _CAUSES = uuid5(NAMESPACE_URL, "https://omnify.dev/letters/causes")
 
 
@@ -34,9 +36,12 @@ class Letters:
 
     def __init__(self, store: Store, settings: AuthSettings) -> None:
         self._store = store
+        self._ttl = settings.letter_ttl
         self._lifetimes: Mapping[str, timedelta] = {
             "password_reset": settings.reset_ttl,
             "email_change": settings.verification_ttl,
+            "invitation": settings.invitation_ttl,
+            "mfa_recovery": settings.verification_ttl,
         }
 
     async def write(
@@ -50,7 +55,8 @@ class Letters:
     ) -> LetterRequested:
         """Stores a letter to a user, or to the address `to`; emit what comes back in the write that it is about."""
         letter = _made(new_id(), kind, user, to or user.email, organization_id, values or {})
-        await self._store.letters.create(letter.letter_id, value=letter, fresh=True)
+        ttl = max(self._ttl, self._lifetimes.get(kind, self._ttl) + _MARGIN)
+        await self._store.letters.create(letter.letter_id, value=letter, fresh=True, ttl=ttl)
         return _request(letter)
 
     async def write_once(self, cause: str, kind: str, user: User, values: Mapping[str, str]) -> None:
@@ -100,22 +106,6 @@ class Letters:
             raise InvalidToken
         return letter
 
-    async def redeem(self, token: str, kind: str) -> Letter:
-        """As `read`, and the token is spent: of any number of tries exactly one wins. Raises InvalidToken."""
-        letter_id = _letter_id(token)
-
-        def change(letter: Letter, emit: Emit) -> Letter:
-            if not _redeemable(letter, token, kind, clock.now()):
-                raise InvalidToken
-            return letter.model_copy(update={"redeemed_at": clock.now()})
-
-        if letter_id is None:
-            raise InvalidToken
-        try:
-            return (await self._store.letters.update(letter_id, change=change)).value
-        except Missing:
-            raise InvalidToken from None
-
 
 def _made(
     letter_id: str, kind: str, user: User, to: str, organization_id: str | None, values: Mapping[str, str]
@@ -126,7 +116,7 @@ def _made(
         to=to,
         full_name=user.full_name,
         user_id=user.user_id,
-        organization_id=organization_id or user.memberships[0].organization_id,
+        organization_id=organization_id or home_of(user),
         values=dict(values),
         tokens=(),
         created_at=clock.now(),

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from omnify_auth.events import FactorAdded, FactorRemoved, PasskeyRegressed, RecoveryCodesMade, RecoveryCodeUsed
+from omnify_auth.events import (
+    FactorAdded,
+    FactorRecoveryAsked,
+    FactorRemoved,
+    FactorsReset,
+    PasskeyRegressed,
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
+)
 from omnify_auth.factors import PASSKEY
 from omnify_auth.service.letters import Letters
 from omnify_auth.store import Store
@@ -35,6 +43,10 @@ def _news(data: Any) -> str | None:
             return "new recovery codes were made, and the old ones are void"
         case RecoveryCodeUsed(left=left):
             return f"a recovery code was used; {left} are left"
+        case FactorRecoveryAsked():
+            return "somebody with your password and your mailbox said that you lost them all"
+        case FactorsReset():
+            return "an administrator took them all away, as was asked; set up new ones"
         case PasskeyRegressed():
             return "a passkey was used that looks like a copy of yours, and was refused"
     return None

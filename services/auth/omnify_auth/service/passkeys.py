@@ -111,7 +111,7 @@ class Passkeys:
                 raise InvalidPasskey
             if counted := not went_back(before, used):
                 passkeys = tuple(used if one.passkey_id == used.passkey_id else one for one in factors.passkeys)
-                return factors.model_copy(update={"passkeys": passkeys})
+                return factors.model_copy(update={"passkeys": passkeys, "recovery_asked_at": None})
             whose = {"user_id": holder.user_id, "organization_id": holder.organization_id}
             emit(PasskeyRegressed(**whose, passkey_id=used.passkey_id))
             return factors

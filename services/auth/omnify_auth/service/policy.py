@@ -2,6 +2,7 @@
 
 from omnify_auth.events import MfaPolicyChanged
 from omnify_auth.records import MfaPolicy, Organization, Session, User
+from omnify_auth.service.roles import Roles
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_shared import clock
@@ -9,7 +10,8 @@ from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
 from omnify_shared.problems import NotFound
 
-PRIVILEGED = frozenset({"owner", "admin"})
+PRIVILEGED = frozenset({"user:invite", "user:edit", "user:delete", "org:edit", "org:billing", "org:admin"})
+"""Who may do any of these is privileged: owners and admins, and whom the organisation's own roles let."""
 
 
 class MfaPolicies:
@@ -17,6 +19,7 @@ class MfaPolicies:
 
     def __init__(self, store: Store, settings: AuthSettings) -> None:
         self._store = store
+        self._roles = Roles(store)
         self._grace = settings.mfa_grace
 
     async def wants_enrolment(self, session: Session, user: User, roles: tuple[str, ...]) -> bool:
@@ -29,7 +32,10 @@ class MfaPolicies:
             return False
         organization = await self._store.organizations.get(organization_id)
         policy = organization.mfa_policy if organization else "privileged"
-        return policy == "required" or (policy == "privileged" and not PRIVILEGED.isdisjoint(roles))
+        if policy != "privileged":
+            return policy == "required"
+        book = await self._roles.book_of(organization_id, roles)
+        return not PRIVILEGED.isdisjoint(book.permissions(roles))
 
     async def change(self, organization_id: str, actor_id: str, policy: MfaPolicy) -> None:
         """Sets the policy. Raises NotFound."""

@@ -17,7 +17,7 @@ from omnify_auth.hashing import Hasher
 from omnify_auth.passwords import context_words
 from omnify_auth.records import Address, Membership, Organization, PasswordHash, User, Verification
 from omnify_auth.schemas.accounts import RegisterIn
-from omnify_auth.service.directory import Directory
+from omnify_auth.service.directory import Directory, home_of
 from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.strength import refuse_weak
 from omnify_auth.settings import AuthSettings
@@ -143,7 +143,7 @@ class Registration:
     async def _revive_verification(self, user: User) -> None:
         if await self._store.verifications.get(user.verification_id):
             return
-        organization_id = user.memberships[0].organization_id
+        organization_id = home_of(user)
         organization = await self._store.organizations.get(organization_id)
         revived = Verification(
             verification_id=user.verification_id,
@@ -185,7 +185,7 @@ def _owner(email: str, verification: Verification) -> User:
 
 
 def _requested(user: User) -> VerificationRequested:
-    organization_id = user.memberships[0].organization_id
+    organization_id = home_of(user)
     return VerificationRequested(
         user_id=user.user_id, organization_id=organization_id, verification_id=user.verification_id
     )

@@ -86,7 +86,7 @@ class SecondFactor:
             if totp is None or totp.secret != matched.secret or step <= totp.last_step:
                 raise InvalidCode
             spent = totp.model_copy(update={"last_step": step, "last_used_at": clock.now()})
-            return factors.model_copy(update={"totp": spent})
+            return factors.model_copy(update={"totp": spent, "recovery_asked_at": None})
 
         await self._spend(user_id, change)
 
@@ -104,7 +104,7 @@ class SecondFactor:
             if len(left) == len(factors.recovery_codes):
                 raise InvalidCode
             emit(RecoveryCodeUsed(user_id=holder.user_id, organization_id=holder.organization_id, left=len(left)))
-            return factors.model_copy(update={"recovery_codes": left})
+            return factors.model_copy(update={"recovery_codes": left, "recovery_asked_at": None})
 
         await self._spend(holder.user_id, change)
 

@@ -76,6 +76,11 @@ class SessionList:
         await self._endings.end_all(user_id, kept=kept)
         return sum(one.seen.session_id != kept for one in live)
 
+    async def end_in(self, user_id: str, organization_id: str) -> int:
+        """Ends the sessions that work in one organisation; how many those were."""
+        live = await self.live(user_id)
+        return await self._end_those(one for one in live if one.session.organization_id == organization_id)
+
     async def _of(self, user_id: str) -> UserSessions:
         return await self._store.user_sessions.get(user_id) or _nothing(user_id)
 

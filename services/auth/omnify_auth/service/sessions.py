@@ -8,10 +8,11 @@ from omnify_auth.devices import Client
 from omnify_auth.errors import InvalidRefreshToken
 from omnify_auth.records import Session, Spent, User
 from omnify_auth.refresh import RefreshToken, RefreshTokens, judge
-from omnify_auth.service.directory import home_of, roles_in
+from omnify_auth.service.directory import grants_in, home_of, is_active, placed, roles_in
 from omnify_auth.service.endings import Endings
 from omnify_auth.service.letters import Letters
 from omnify_auth.service.policy import MfaPolicies
+from omnify_auth.service.roles import Roles
 from omnify_auth.service.session_list import SessionList
 from omnify_auth.service.session_policy import SessionPolicies
 from omnify_auth.settings import AuthSettings
@@ -70,6 +71,7 @@ class Sessions:
         self._letters = letters
         self._settings = settings
         self._policy = MfaPolicies(store, settings)
+        self._roles = Roles(store)
         self._lengths = SessionPolicies(store, settings)
 
     async def refresh(self, text: str) -> SignedIn:
@@ -154,14 +156,27 @@ class Sessions:
 
     async def _signed_in(self, session: Session, user: User, refresh: RefreshToken) -> SignedIn:
         access, roles = await self.access(session, user)
-        return SignedIn(access, refresh, session, user, roles)
+        return SignedIn(access, refresh, placed(session, user), user, roles)
 
     async def access(self, session: Session, user: User) -> tuple[AccessToken, tuple[str, ...]]:
-        """An access token of a session as it is now, and its roles."""
+        """An access token of a session as it is now, and its roles.
+
+        Raises InvalidRefreshToken for an app's in an organisation that its user has left.
+        """
+        if session.client_id and not is_active(user, session.organization_id):
+            raise InvalidRefreshToken
+        session = placed(session, user)
         roles = roles_in(user, session.organization_id)
         limited = await self._policy.wants_enrolment(session, user, roles)
+        own = (await self._roles.book_of(session.organization_id, roles)).own_permissions(roles)
         access = await self._access_tokens.issue(
-            session, roles, clock.now(), changed_at=user.access_changed_at, limited=limited
+            session,
+            roles,
+            clock.now(),
+            permissions=own,
+            grants=grants_in(user, session.organization_id),
+            changed_at=user.access_changed_at,
+            limited=limited,
         )
         return access, () if limited else roles
 
