@@ -6,6 +6,21 @@ from typing import Literal
 from omnify_auth.organization_events import ORGANIZATION_EVENTS
 from omnify_shared.events import EventData
 
+LetterKind = Literal[
+    "email_change",
+    "email_change_asked",
+    "email_changed",
+    "factors_changed",
+    "invitation",
+    "many_failures",
+    "mfa_recovery",
+    "new_device",
+    "password_changed",
+    "password_reset",
+    "session_reused",
+]
+"""What auth writes to people about. The email service has a template for each: a test holds the two together."""
+
 
 class UserRegistered(EventData, type="omnify.auth.user.registered.v1"):
     """A new account waits for the proof of its address. `subject` is the user's id."""
@@ -141,7 +156,7 @@ class LetterRequested(EventData, type="omnify.auth.letter.requested.v1"):
     """Somebody is to be written to; the email service asks for the letter by its id. `subject` is the user's id."""
 
     letter_id: str
-    kind: str
+    kind: LetterKind
     user_id: str
     organization_id: str | None
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from omnify_email.auth import CALLS, Auth
 from omnify_email.metrics import MailMetrics
 from omnify_email.routes import router
-from omnify_email.senders import SECRETS, sender_for
+from omnify_email.senders import SENDGRID_API_KEY, senders_for
 from omnify_email.service import EmailService
 from omnify_email.settings import EmailSettings
 from omnify_email.store import MailStore
@@ -25,7 +25,7 @@ def create_app(settings: EmailSettings | None = None) -> FastAPI:
     @asynccontextmanager
     async def build(platform: Platform) -> AsyncIterator[EmailService]:
         auth = Auth(platform.invoker, timeout=settings.fetch_timeout)
-        sender = sender_for(settings, platform.secrets)
+        sender = senders_for(settings, platform.secrets)
         service = EmailService(settings, MailStore(platform.state), auth, sender, MailMetrics(platform.telemetry))
         platform.tasks.spawn(service.keep_trying(), name="waiting mails")
         yield service
@@ -36,5 +36,5 @@ def create_app(settings: EmailSettings | None = None) -> FastAPI:
         build=build,
         routers=[router],
         subscriptions=subscriptions,
-        access=Access(calls=CALLS, secrets=SECRETS),
+        access=Access(calls=CALLS, secrets=(SENDGRID_API_KEY,)),
     )

@@ -14,7 +14,16 @@ class SendError(Exception):
 
 
 class TransientError(SendError):
-    """A later try may succeed."""
+    """A later try may succeed.
+
+    `certain`: the mail has surely not been taken, so that another provider may be tried at once without a copy.
+    `provider`: it is the provider that fails, and not this mail alone.
+    """
+
+    def __init__(self, reason: str, *, certain: bool = True, provider: bool = True) -> None:
+        super().__init__(reason)
+        self.certain = certain
+        self.provider = provider
 
 
 class PermanentError(SendError):

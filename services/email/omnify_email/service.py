@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import random
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -13,7 +14,8 @@ from omnify_email.auth import Auth, Contact
 from omnify_email.errors import MailNotFailed, NothingToSend, PermanentError, SendError, UnknownMail
 from omnify_email.metrics import MailMetrics
 from omnify_email.rendering import PAGES, SUBJECTS, Kind, greeting_name, render
-from omnify_email.senders import Mail, MailSender
+from omnify_email.senders.failover import Failover
+from omnify_email.senders.mail import Mail
 from omnify_email.settings import EmailSettings
 from omnify_email.store import FINAL, TRIES, InHand, MailRecord, MailStore, hash_of
 from omnify_shared import clock
@@ -26,22 +28,30 @@ SENT = point("email.send.sent")
 RECORDED = point("email.send.recorded")
 
 FIRST_WAIT = timedelta(seconds=5)
-LONGEST_WAIT = timedelta(hours=4)
+LONGEST_WAIT = timedelta(hours=6, minutes=30)  # 12 tries then take 24 hours
 UNRECORDED = 10_000  # mails remembered as sent until their record says so
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """To whom a mail went, and by which provider."""
+
+    recipient_hash: str
+    provider: str
 
 
 class EmailService:
     """Sends the mail of an event, and tries again those that could not leave."""
 
     def __init__(
-        self, settings: EmailSettings, store: MailStore, auth: Auth, sender: MailSender, metrics: MailMetrics
+        self, settings: EmailSettings, store: MailStore, auth: Auth, sender: Failover, metrics: MailMetrics
     ) -> None:
         self._settings = settings
         self._store = store
         self._auth = auth
         self._sender = sender
         self._metrics = metrics
-        self._unrecorded: dict[str, str] = {}
+        self._unrecorded: dict[str, Sent] = {}
 
     async def deliver(self, event_id: str, kind: Kind, reference: str) -> MailRecord | None:
         """Sends the mail now, or makes sure that it will be sent: returning means that it can't be forgotten.
@@ -106,7 +116,7 @@ class EmailService:
 
     async def _ended(self, mail: MailRecord) -> MailRecord:
         try:
-            recipient = await self._sent_once(mail)
+            sent = await self._sent_once(mail)
         except NothingToSend as nothing:
             return await self._store.end(mail, "skipped", reason=str(nothing))
         except PermanentError as error:
@@ -116,22 +126,22 @@ class EmailService:
             return await self._postpone(mail, _reason(error))
         reach(SENT)
         log.info("mail sent", event_id=mail.event_id, kind=mail.kind, attempts=mail.attempts)
-        known = {"recipient_hash": recipient, "provider": self._sender.name, "reason": None}
+        known = {"recipient_hash": sent.recipient_hash, "provider": sent.provider, "reason": None}
         ended = await self._store.end(mail, "sent", **known)
         self._unrecorded.pop(mail.event_id, None)
         reach(RECORDED)
         return ended
 
-    async def _sent_once(self, mail: MailRecord) -> str:
-        """Whom it went to; a mail that left and could not be recorded as sent does not leave again."""
-        if (recipient := self._unrecorded.get(mail.event_id)) is not None:
-            return recipient
+    async def _sent_once(self, mail: MailRecord) -> Sent:
+        """How it left; a mail that left and could not be recorded as sent does not leave again."""
+        if (sent := self._unrecorded.get(mail.event_id)) is not None:
+            return sent
         async with asyncio.timeout(self._settings.fetch_timeout + self._settings.send_timeout):
-            recipient = await self._send(mail)
-        self._unrecorded[mail.event_id] = recipient
+            sent = await self._send(mail)
+        self._unrecorded[mail.event_id] = sent
         if len(self._unrecorded) > UNRECORDED:
             del self._unrecorded[next(iter(self._unrecorded))]
-        return recipient
+        return sent
 
     async def _postpone(self, mail: MailRecord, reason: str) -> MailRecord:
         if mail.attempts >= TRIES:
@@ -141,18 +151,20 @@ class EmailService:
         log.warning("mail waits", event_id=mail.event_id, reason=reason, attempts=mail.attempts, seconds=wait.seconds)
         return await self._store.postpone(mail, clock.now() + wait, reason)
 
-    async def _send(self, mail: MailRecord) -> str:
+    async def _send(self, mail: MailRecord) -> Sent:
         contact, values = await self._contents(mail)
         reach(MINTED)
         subject = SUBJECTS[mail.kind]
         name = greeting_name(contact.full_name)
         text, html = render(mail.kind, {**values, "name": name, "subject": subject})
         shown = "" if name == "there" else name
-        letter = Mail(self.message_id(mail.event_id), contact.email, shown, subject, text, html)
+        letter = Mail(
+            self.message_id(mail.event_id), contact.email, shown, subject, text, html, reference=mail.event_id
+        )
         attributes = {"omnify.mail.kind": mail.kind, "omnify.mail.provider": self._sender.name}
         with self._metrics.tracing.span("send mail", SpanKind.CLIENT, attributes):
-            await self._sender.send(letter)
-        return hash_of(contact.email)
+            provider = await self._sender.send(letter)
+        return Sent(hash_of(contact.email), provider)
 
     async def _contents(self, mail: MailRecord) -> tuple[Contact, dict[str, str]]:
         if mail.kind == "registration_repeated":

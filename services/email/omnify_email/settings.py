@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from omnify_shared.settings import Settings
 
+Provider = Literal["smtp", "sendgrid", "sandbox"]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -18,7 +19,9 @@ class EmailSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="EMAIL_", frozen=True, extra="ignore", populate_by_name=True)
     app_id: ClassVar[str] = "email"
 
-    provider: Literal["smtp", "sendgrid"] = "smtp"
+    provider: Provider = "smtp"
+    # Asked when the provider has surely not taken a mail.
+    fallback: Provider | None = None
     sender_address: str = Field(default="no-reply@omnify.localhost", pattern=r"^[^@\s<>\"]+@[A-Za-z0-9.-]+$")
     sender_name: str = Field(default="Omnify", pattern=r"^[^\r\n<>\"]{1,64}$")
     # smtp://, or smtps:// for TLS from the first byte. `?starttls=required|never` overrides the rule of `Smtp`.

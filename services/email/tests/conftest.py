@@ -14,7 +14,7 @@ from dapr.proto import api_service_v1, api_v1
 
 from omnify_local import secrets
 from omnify_local.ports import LOOPBACK, answers, free_port
-from omnify_local.processes import Process
+from omnify_local.processes import Process, tail
 from omnify_shared import clock
 from omnify_shared.access import OPERATOR
 from omnify_shared.ids import new_id
@@ -43,6 +43,8 @@ class Post:
         self.email = self._service("email", None, OMNIFY_PUBLIC_URL="https://omnify.example", EMAIL_POLL_INTERVAL="0.2")
         self.email.environment["OMNIFY_SMTP_URL"] = f"smtp://{LOOPBACK}:{self.smtp_port}"
         self.email.environment["EMAIL_SENDGRID_URL"] = f"http://{LOOPBACK}:{self.sendgrid_port}"
+        # Known to each other by their ports: on a busy machine the entries of the file resolver go stale.
+        home.find_peers({service.name: service.sidecar.ports.internal for service in (self.auth, self.email)})
 
     def _service(self, app_id: str, factory: str | None, **environment: str) -> Service:
         return Service(Sidecar(self.home, app_id, app_port=free_port()), factory, environment=environment)
@@ -120,7 +122,10 @@ class Post:
 
     async def one(self, server: str, local_part: str, seconds: float = 60) -> dict[str, Any]:
         """The mail to one person, which has to be the only one even a little later."""
-        await self.until(lambda: self.taken(server, local_part), seconds)
+        try:
+            await self.until(lambda: self.taken(server, local_part), seconds)
+        except TimeoutError:
+            raise AssertionError(f"no mail to {local_part}; the service's log ends:\n{tail(self.email.log)}") from None
         await asyncio.sleep(0.5)
         [mail] = self.taken(server, local_part)
         return mail

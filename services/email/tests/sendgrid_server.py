@@ -1,7 +1,7 @@
 """A strict stand-in for SendGrid's v3 API: `python sendgrid_server.py <port> <file> <key>`.
 
 It takes nothing but a well-formed POST /v3/mail/send. The recipient's local part says what happens: `busy…` gets 429
-on its first try, `bad…` 400. Requests that it took are lines of JSON in the file.
+on its first try, `down…` 503 on every one, `bad…` 400. Requests that it took are lines of JSON in the file.
 """
 
 import json
@@ -54,6 +54,12 @@ SCHEMA: dict[str, Any] = {
             "additionalProperties": {"type": "string"},
             "propertyNames": {"not": {"enum": ["To", "From", "Subject", "Reply-To", "CC", "BCC", "Content-Type"]}},
         },
+        "custom_args": {
+            "type": "object",
+            "properties": {"omnify_mail": {"type": "string", "minLength": 1}},
+            "required": ["omnify_mail"],
+            "additionalProperties": False,
+        },
         "tracking_settings": {
             "type": "object",
             "properties": {
@@ -101,6 +107,8 @@ class SendGrid(BaseHTTPRequestHandler):
         if recipient.startswith("busy") and recipient not in self.busy:
             self.busy.add(recipient)
             return 429, "slow down"
+        if recipient.startswith("down"):
+            return 503, "out of order"
         return 202, ""
 
     def log_message(self, *_: object) -> None:

@@ -10,7 +10,7 @@ from jinja2.exceptions import SecurityError
 from omnify_email import rendering
 from omnify_email.errors import PermanentError
 from omnify_email.rendering import SUBJECTS, greeting_name, render
-from omnify_email.senders import Mail
+from omnify_email.senders.mail import Mail
 from omnify_email.senders.smtp import SmtpSender
 from omnify_email.settings import EmailSettings, Smtp
 
@@ -96,8 +96,8 @@ def test_a_bad_smtp_url_is_refused_at_start(url: str) -> None:
 @pytest.mark.parametrize(("provider", "unused"), [("smtp", "sendgrid"), ("sendgrid", "aiosmtplib")])
 def test_only_the_chosen_providers_library_is_loaded(provider: str, unused: str) -> None:
     code = (
-        "import sys; from omnify_email.app import create_app; from omnify_email.senders import sender_for; "
-        "from omnify_email.settings import EmailSettings; create_app(); sender_for(EmailSettings(), None); "
+        "import sys; from omnify_email.app import create_app; from omnify_email.senders import senders_for; "
+        "from omnify_email.settings import EmailSettings; create_app(); senders_for(EmailSettings(), None); "
         f"sys.exit({unused!r} in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"EMAIL_PROVIDER": provider})

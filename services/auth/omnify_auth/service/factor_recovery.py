@@ -6,6 +6,7 @@ sign-in.
 """
 
 from datetime import timedelta
+from typing import Final
 
 from omnify_auth.errors import InvalidToken, NoFactor
 from omnify_auth.events import FactorRecoveryAsked, FactorsReset
@@ -24,7 +25,7 @@ from omnify_shared.documents import Emit
 from omnify_shared.identity import Principal
 from omnify_shared.problems import Conflict
 
-KIND = "mfa_recovery"
+KIND: Final = "mfa_recovery"
 GOOD_FOR = timedelta(hours=72)
 
 

@@ -7,6 +7,7 @@ write. Nothing tells the inviter whether the address has an account.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from omnify_auth.errors import InvalidToken
 from omnify_auth.events import AddressVerified, LetterRequested
@@ -32,7 +33,7 @@ from omnify_shared.ids import new_id
 from omnify_shared.problems import Conflict, Forbidden, NotFound
 
 REGISTERED = point("auth.invited.registered")
-KIND = "invitation"
+KIND: Final = "invitation"
 
 
 @dataclass(frozen=True, slots=True)

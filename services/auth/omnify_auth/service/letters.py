@@ -14,7 +14,7 @@ from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from omnify_auth.errors import InvalidToken
-from omnify_auth.events import LetterRequested
+from omnify_auth.events import LetterKind, LetterRequested
 from omnify_auth.records import Letter, MailedToken, User
 from omnify_auth.schemas.internal import LetterOut
 from omnify_auth.service.directory import home_of
@@ -46,7 +46,7 @@ class Letters:
 
     async def write(
         self,
-        kind: str,
+        kind: LetterKind,
         user: User,
         *,
         to: str | None = None,
@@ -57,13 +57,13 @@ class Letters:
         letter = _made(new_id(), kind, user, to or user.email, organization_id, values or {})
         ttl = max(self._ttl, self._lifetimes.get(kind, self._ttl) + _MARGIN)
         await self._store.letters.create(letter.letter_id, value=letter, fresh=True, ttl=ttl)
-        return _request(letter)
+        return _request(letter, kind)
 
-    async def write_once(self, cause: str, kind: str, user: User, values: Mapping[str, str]) -> None:
+    async def write_once(self, cause: str, kind: LetterKind, user: User, values: Mapping[str, str]) -> None:
         """Stores a letter about what the event `cause` says and requests it, in one write and once."""
         letter = _made(str(uuid5(_CAUSES, cause)), kind, user, user.email, None, values)
         with suppress(AlreadyExists):
-            await self._store.letters.create(letter.letter_id, value=letter, events=[_request(letter)])
+            await self._store.letters.create(letter.letter_id, value=letter, events=[_request(letter, kind)])
 
     async def many_failures(self, user: User, failures: int) -> LetterRequested:
         """Tells a user of wrong passwords before a right one."""
@@ -124,9 +124,9 @@ def _made(
     )
 
 
-def _request(letter: Letter) -> LetterRequested:
+def _request(letter: Letter, kind: LetterKind) -> LetterRequested:
     return LetterRequested(
-        letter_id=letter.letter_id, kind=letter.kind, user_id=letter.user_id, organization_id=letter.organization_id
+        letter_id=letter.letter_id, kind=kind, user_id=letter.user_id, organization_id=letter.organization_id
     )
 
 

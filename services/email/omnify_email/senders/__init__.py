@@ -1,25 +1,13 @@
-"""The port through which mails leave, and the choice of its adapter."""
+"""The port through which mails leave, and the choice of its adapters."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from omnify_email.settings import EmailSettings
+from omnify_email.senders.failover import Failover
+from omnify_email.senders.mail import Mail
+from omnify_email.settings import EmailSettings, Provider
 from omnify_shared.secrets import Secrets
 
 SENDGRID_API_KEY = "sendgrid-api-key"  # its name, not its value
-SECRETS = (SENDGRID_API_KEY,)
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One mail to one person. `message_id` is the same for every try."""
-
-    message_id: str
-    recipient: str
-    recipient_name: str
-    subject: str
-    text: str
-    html: str
 
 
 class MailSender(Protocol):
@@ -31,12 +19,21 @@ class MailSender(Protocol):
         """Returns once the provider has taken the mail. Raises TransientError, PermanentError."""
 
 
-def sender_for(settings: EmailSettings, secrets: Secrets) -> MailSender:
-    """The adapter that the settings name; only its library is loaded."""
-    if settings.provider == "sendgrid":
+def senders_for(settings: EmailSettings, secrets: Secrets) -> Failover:
+    """The adapters that the settings name, the first one preferred; only their libraries are loaded."""
+    named = [settings.provider, *([settings.fallback] if settings.fallback else [])]
+    return Failover([_sender(name, settings, secrets) for name in dict.fromkeys(named)])
+
+
+def _sender(name: Provider, settings: EmailSettings, secrets: Secrets) -> MailSender:
+    if name == "sendgrid":
         from omnify_email.senders.sendgrid import SendGridSender
 
         return SendGridSender(settings, secrets)
+    if name == "sandbox":
+        from omnify_email.senders.sandbox import SandboxSender
+
+        return SandboxSender()
     from omnify_email.senders.smtp import SmtpSender
 
     return SmtpSender(settings)

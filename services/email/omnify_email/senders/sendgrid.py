@@ -2,14 +2,18 @@
 
 import asyncio
 from email.headerregistry import Address
+from http.client import HTTPException
 from typing import Any
+from urllib.error import URLError
 
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
 from omnify_email.errors import PermanentError, TransientError
-from omnify_email.senders import SENDGRID_API_KEY, Mail
+from omnify_email.senders import SENDGRID_API_KEY
+from omnify_email.senders.mail import Mail
 from omnify_email.settings import EmailSettings
+from omnify_shared.dapr.errors import SidecarError
 from omnify_shared.secrets import Secrets
 
 _PERMANENT = frozenset({400, 404, 413})
@@ -29,14 +33,19 @@ class SendGridSender:
     async def send(self, mail: Mail) -> None:
         """See MailSender. A refused key (401, 403) is transient: the mail is good, the operator has to act."""
         payload = self._payload(mail)
-        key = await self._secrets.get(SENDGRID_API_KEY)
+        try:
+            key = await self._secrets.get(SENDGRID_API_KEY)
+        except SidecarError as error:
+            raise TransientError(f"sendgrid: no key ({type(error).__name__})") from error
         try:
             await asyncio.to_thread(self._post, key, payload)
         except HTTPError as error:
             kind = PermanentError if error.status_code in _PERMANENT else TransientError
             raise kind(f"sendgrid: refused with {error.status_code}") from error
-        except OSError as error:
-            raise TransientError(f"sendgrid: {type(error).__name__}") from error
+        except URLError as error:  # before the request was sent whole
+            raise TransientError(f"sendgrid: {type(error.reason).__name__}") from error
+        except (OSError, HTTPException) as error:
+            raise TransientError(f"sendgrid: {type(error).__name__}", certain=False) from error
 
     def _post(self, key: str, payload: dict[str, Any]) -> None:
         client = SendGridAPIClient(api_key=key, host=self._url)
@@ -54,7 +63,8 @@ class SendGridSender:
             "from": self._sender,
             "subject": mail.subject,
             "content": [{"type": "text/plain", "value": mail.text}, {"type": "text/html", "value": mail.html}],
-            "headers": {"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated"},
+            "headers": {"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated", **mail.headers},
+            "custom_args": {"omnify_mail": mail.reference},
             # Click tracking would send the link, token and all, through the provider's redirect.
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import aiosmtplib
 
 from omnify_email.errors import PermanentError, TransientError
-from omnify_email.senders import Mail
+from omnify_email.senders.mail import Mail
 from omnify_email.settings import EmailSettings
 from omnify_shared import clock
 
@@ -45,8 +45,10 @@ class SmtpSender:
         except aiosmtplib.SMTPResponseException as error:
             # The greeting, our login, our sender address: not this mail's fault, so that the operator can mend it.
             raise TransientError(f"smtp: the server refused us with {error.code}") from error
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPConnectError, ConnectionRefusedError) as error:
             raise TransientError(f"smtp: {type(error).__name__}") from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise TransientError(f"smtp: {type(error).__name__}", certain=False) from error
 
     def _message(self, mail: Mail) -> EmailMessage:
         message = EmailMessage()
@@ -57,6 +59,8 @@ class SmtpSender:
             message["Date"] = format_datetime(clock.now())
             message["Message-ID"] = mail.message_id
             message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+            for name, value in mail.headers.items():
+                message[name] = value
         except (ValueError, IndexError) as error:
             raise PermanentError("the address or a header is not valid") from error
         message.set_content(mail.text)
@@ -69,5 +73,5 @@ def _address(name: str, address: str) -> Address:
 
 
 def _refused(code: int) -> TransientError | PermanentError:
-    kind = PermanentError if 500 <= code < 600 else TransientError
-    return kind(f"smtp: refused with {code}")
+    reason = f"smtp: refused with {code}"
+    return PermanentError(reason) if 500 <= code < 600 else TransientError(reason, provider=False)
