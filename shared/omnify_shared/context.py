@@ -1,4 +1,4 @@
-"""What belongs to the request in hand: its id, its trace (W3C Trace Context) and the caller's bearer token."""
+"""What belongs to the request in hand: its id, its trace (W3C Trace Context), and who sent it from where."""
 
 import os
 import random
@@ -6,10 +6,20 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 _REQUEST_ID = re.compile(r"(?!eyJ)[A-Za-z0-9._-]{1,64}")  # a JWT begins with eyJ
 _TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request, once the token was verified: their id, and by what they signed in (RFC 8176)."""
+
+    kind: Literal["user", "service_account"]
+    id: str
+    amr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,9 @@ class RequestContext:
     request_id: str
     traceparent: str
     authorization: str | None = None
+    forwarded_for: str | None = None
+    """Where it came from, as the header of that name says."""
+    caller: Caller | None = None
 
 
 def new_traceparent() -> str:
@@ -57,6 +70,11 @@ def current_traceparent() -> str | None:
 def enter(context: RequestContext) -> None:
     """Binds the context to this task and to the tasks that it starts."""
     _context.set(context)
+
+
+def called_by(caller: Caller) -> None:
+    """Notes who sent the request in hand."""
+    _context.set(replace(current(), caller=caller))
 
 
 @contextmanager

@@ -70,6 +70,7 @@ class Edge:
             request_id=usable_request_id(headers.get("x-request-id")) or new_id(),
             traceparent=valid_traceparent(headers.get("traceparent")) or new_traceparent(),
             authorization=headers.get("authorization"),
+            forwarded_for=headers.get("x-forwarded-for"),
         )
 
     def _refusal(self, path: str, headers: Headers) -> Problem | None:

@@ -17,6 +17,7 @@ import structlog
 from fastapi import Depends, Request
 
 from omnify_shared import clock
+from omnify_shared.context import Caller, called_by
 from omnify_shared.jwks import ALGORITHM, JwksCache, KeySource
 from omnify_shared.permissions import PERMISSIONS, permissions_of
 from omnify_shared.problems import Forbidden, Unauthorized
@@ -287,7 +288,10 @@ async def limited_principal(request: Request) -> Principal:
 
 async def _verified(request: Request) -> Principal:
     identity: Identity = request.app.state.platform.identity
-    return await identity.verify(bearer_token(request))
+    principal = await identity.verify(bearer_token(request))
+    own = principal.user_id == principal.client_id
+    called_by(Caller("service_account" if own else "user", principal.user_id, principal.amr))
+    return principal
 
 
 async def current_principal(request: Request) -> Principal:

@@ -124,6 +124,8 @@ class People:
         ended.log_in()
         self.known["ended_refresh_token"] = ended.tokens["refresh_token"]
         ended.log_out()
+        token = {"refresh_token": ended.tokens["refresh_token"]}
+        assert ended.http.post("/api/auth/refresh", json=token).status_code == 401
         self.known["spent_refresh_token"] = self.ada.tokens["refresh_token"]
         self.ada.refresh()
         self.known["refresh_token"] = self.ada.tokens["refresh_token"]

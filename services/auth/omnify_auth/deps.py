@@ -1,6 +1,5 @@
 """Dependencies of the routes."""
 
-from ipaddress import ip_address
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -8,6 +7,7 @@ from fastapi import Depends, Request
 from omnify_auth.devices import Client
 from omnify_auth.service import AuthService
 from omnify_shared.deps import service_of
+from omnify_shared.networks import client_address
 from omnify_shared.problems import Forbidden
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -27,16 +27,8 @@ async def from_own_sidecar(request: Request) -> None:
 async def client_of(request: Request) -> Client:
     """Dependency: who asks, as the server saw it."""
     agent = request.headers.get("user-agent")
-    return Client(address=_address(request), user_agent=agent[:_LONGEST_AGENT] if agent else None)
+    address = client_address(request.headers.get("x-forwarded-for"))
+    return Client(address=address, user_agent=agent[:_LONGEST_AGENT] if agent else None)
 
 
 ClientDep = Annotated[Client, Depends(client_of)]
-
-
-def _address(request: Request) -> str | None:
-    """The first address of the chain: the gateway drops what callers send, and sidecars only add behind it."""
-    said = request.headers.getlist("x-forwarded-for")
-    try:
-        return str(ip_address(said[0].split(",")[0].strip())) if said else None
-    except ValueError:
-        return None

@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import ip_address, ip_network
 
 from ua_parser import parse
 
+from omnify_shared.networks import network_of
+
 _VERSIONS = re.compile(r"\d[\d._]*")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 .+/-]{0,39}")
-_PREFIX = {4: 24, 6: 48}  # what is kept of an address, in bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,8 @@ class Client:
 
     @property
     def network(self) -> str | None:
-        """The address' surroundings (`203.0.113.0/24`, `2001:db8:1::/48`): tells places apart, and people not."""
-        if self.address is None:
-            return None
-        address = ip_address(self.address)
-        return str(ip_network((address, _PREFIX[address.version]), strict=False))
+        """The address' surroundings (`203.0.113.0/24`, `2001:db8:1::/48`)."""
+        return network_of(self.address)
 
     def device_id(self, user_id: str) -> str:
         """The same for the same program on the same system, whatever their versions; of one user alone."""

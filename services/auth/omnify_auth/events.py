@@ -59,6 +59,37 @@ class SessionRevoked(EventData, type="omnify.auth.session.revoked.v1"):
     expires_at: datetime
     user_id: str | None = None
     organization_id: str | None = None
+    because: str | None = None
+    """`logout` or `reuse` (of a refresh token); None where it was the oldest of too many."""
+
+
+class SessionStarted(EventData, type="omnify.auth.session.started.v1"):
+    """A user signed in, by `amr` (RFC 8176). `subject` is the session's id."""
+
+    user_id: str
+    organization_id: str
+    session_id: str
+    amr: tuple[str, ...]
+
+
+class SignInFailed(EventData, type="omnify.auth.sign_in.failed.v1"):
+    """A wrong password or code was counted, the `failures`th in a row; guesses during a wait are not looked at.
+
+    Without a `user_id` nobody has the address. `subject` is a keyed digest of the address, or names the factor.
+    """
+
+    user_id: str | None
+    organization_id: str | None
+    factor: Literal["password", "totp", "recovery_code"]
+    failures: int
+
+
+class RefreshRefused(EventData, type="omnify.auth.refresh.refused.v1"):
+    """A refresh token of a session that is over was shown, for the first time. `subject` is the session's id."""
+
+    user_id: str
+    organization_id: str
+    session_id: str
 
 
 class FactorAdded(EventData, type="omnify.auth.factor.added.v1"):
@@ -108,11 +139,12 @@ class FactorsReset(EventData, type="omnify.auth.factors.reset.v1"):
 
 
 class SessionSteppedUp(EventData, type="omnify.auth.session.stepped_up.v1"):
-    """A signed-in user proved again who they are. `subject` is the session's id."""
+    """A signed-in user proved again who they are, by `amr` now. `subject` is the session's id."""
 
     user_id: str
     organization_id: str
     session_id: str
+    amr: tuple[str, ...] = ()
 
 
 class PasskeyRegressed(EventData, type="omnify.auth.passkey.regressed.v1"):
@@ -255,6 +287,9 @@ EVENTS = (
     VerificationRequested,
     RegistrationRepeated,
     SessionRevoked,
+    SessionStarted,
+    SignInFailed,
+    RefreshRefused,
     FactorAdded,
     FactorRemoved,
     RecoveryCodesMade,

@@ -168,6 +168,8 @@ class Session(Record):
     """When its user last stepped up."""
     idle_seconds: int | None = None
     """How long it may be idle, as its organisation asked at the sign-in; None in documents of earlier releases."""
+    refused_at: datetime | None = None
+    """When a token of it was first refused, as it was over."""
     client_id: str | None = None
     """The app that the user lets act within `scope`, begun from the sign-in `parent_id`; None for the user's own."""
     scope: tuple[str, ...] = ()

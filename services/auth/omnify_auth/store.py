@@ -76,7 +76,7 @@ class Store:
         self.letters = Documents(state, "letter", Letter, outbox=outbox, ttl=settings.letter_ttl)
         self.decoys = Documents(state, "decoy", Decoy, ttl=timedelta(minutes=1))
         self.guards = Documents(state, "guard", Guard, outbox=outbox)
-        self.guards_of_nobody = Documents(state, "guard", Guard, ttl=_GUARD_OF_NOBODY)
+        self.guards_of_nobody = Documents(state, "guard", Guard, outbox=outbox, ttl=_GUARD_OF_NOBODY)
         self.sessions = Documents(state, "session", Session, outbox=outbox, ttl=settings.session_overall + _MARGIN)
         self.user_sessions = Documents(state, "user_sessions", UserSessions, outbox=outbox)
         self.factors = Documents(state, "factors", Factors, outbox=outbox)

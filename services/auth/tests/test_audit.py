@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx2 as httpx
 
-from omnify_auth.audit import GENESIS, PAGE, first_break, linked
-from omnify_auth.events import ConsentGiven
+from omnify_auth.audit import GENESIS, PAGE, first_break, linked, scope_of
+from omnify_auth.events import ConsentGiven, SignInFailed
 from omnify_auth.records import AuditPage
 from omnify_auth.service.audit import AuditLog
 from omnify_shared.events import CloudEvent
@@ -73,6 +73,78 @@ async def test_what_people_do_is_in_the_chain_of_their_organisation(lab: Any) ->
         canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         previous = sha256(canonical.encode()).hexdigest()
         assert claimed == previous, "anybody can recompute the chain from the export"
+
+
+async def test_signing_in_and_out_is_in_the_chain(lab: Any) -> None:
+    form, stranger = await lab.verified(), lab.form()
+    seen_at = {"x-forwarded-for": "203.0.113.77, 10.0.0.1"}
+
+    async def login(who: dict[str, str], password: str) -> httpx.Response:
+        body = {"email": who["email"], "password": password}
+        answer: httpx.Response = await lab.auth.http.post("/api/auth/login", json=body, headers=seen_at)
+        return answer
+
+    for who in (form, stranger):
+        assert (await login(who, "not the password at all")).status_code == 401
+    leaving, who = (await login(form, form["password"])).json(), (await login(form, form["password"])).json()
+    headers = {"authorization": f"Bearer {leaving['access_token']}"} | seen_at
+    step_up = await lab.auth.http.post("/api/auth/step-up", json={"password": form["password"]}, headers=headers)
+    assert step_up.status_code == 200
+    assert (await lab.auth.http.post("/api/auth/logout", headers=headers)).status_code == 204
+    for _ in range(3):
+        assert (await lab.auth.post("refresh", refresh_token=leaving["refresh_token"])).status_code == 401
+    names = ("sign_in.failed", "session.started", "session.stepped_up", "session.revoked", "refresh.refused")
+    wanted = {name: f"omnify.auth.{name}.v1" for name in names}
+    entries = await audited(lab, who, set(wanted.values()))
+    found = {name: [entry for entry in entries if entry["type"] == kind] for name, kind in wanted.items()}
+    assert {name: len(those) for name, those in found.items()} == dict.fromkeys(names, 1) | {"session.started": 2}
+    assert {entry["user_id"] for those in found.values() for entry in those} == {who["user"]["user_id"]}
+    failed, revoked = found["sign_in.failed"][0], found["session.revoked"][0]
+    assert (failed["actor_id"], failed["data"]["factor"], failed["data"]["failures"]) == (None, "password", 1)
+    assert {entry["data"]["session_id"] for entry in found["session.started"]} >= {leaving["session_id"]}
+    assert found["session.started"][0]["data"]["amr"] == ["pwd"]
+    assert (revoked["actor_id"], revoked["data"]["because"]) == (who["user"]["user_id"], "logout")
+    assert revoked["data"]["origin"] == {
+        "target": leaving["session_id"], "network": "203.0.113.0/24", "amr": ["pwd"]
+    }  # fmt: skip
+    for name in names[:3]:
+        assert found[name][0]["data"]["origin"]["network"] == "203.0.113.0/24"
+    told = json.dumps(entries)
+    for secret in (form["email"], form["password"], "203.0.113.77", leaving["refresh_token"], leaving["access_token"]):
+        assert secret not in told
+
+
+async def test_a_guess_at_nobodys_address_is_an_event_and_in_no_chain(lab: Any) -> None:
+    stranger = lab.form()
+    assert (await lab.login(stranger, "not the password at all")).status_code == 401
+    name = await lab.auth.service.directory.name(stranger["email"])
+
+    async def guessed(event: dict[str, Any]) -> dict[str, Any] | None:
+        return event if event["type"] == "omnify.auth.sign_in.failed.v1" and event["subject"] == name else None
+
+    heard = await lab.probe.first(guessed)
+    assert heard["data"] == {"user_id": None, "organization_id": None, "factor": "password", "failures": 1}
+    assert scope_of(CloudEvent[SignInFailed].model_validate(heard)) is None
+
+
+async def test_a_burst_of_guesses_makes_few_entries(lab: Any) -> None:
+    form = await lab.verified()
+    answers = await asyncio.gather(*(lab.login(form, f"not the password {number}") for number in range(40)))
+    counted = sum(answer.status_code == 401 for answer in answers)
+    assert 0 < counted <= 5
+    who = await lab.signed_in()
+    user = await lab.auth.service.directory.owner(await lab.auth.service.directory.name(form["email"]))
+    organization_id = user.memberships[0].organization_id
+    async with asyncio.timeout(40):
+        while True:
+            entries = await lab.auth.service.audit.list(organization_id, None, 200)
+            failed = [entry for entry in entries if entry.type == "omnify.auth.sign_in.failed.v1"]
+            if len(failed) >= counted:
+                break
+            await asyncio.sleep(0.1)
+    assert sorted(entry.data["failures"] for entry in failed) == list(range(1, counted + 1))
+    theirs = {entry["event_id"] for entry in await audited(lab, who, {"omnify.auth.session.started.v1"})}
+    assert not theirs & {entry.event_id for entry in failed}
 
 
 async def test_any_order_any_repetition_and_several_writers(lab: Any) -> None:

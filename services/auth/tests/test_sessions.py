@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from omnify_auth.guard import Ladder
+from omnify_auth.service.guessing import Target
 from omnify_shared.identity import LEEWAY
 
 WRONG = "nine yellow lanterns hum"
@@ -172,11 +173,11 @@ async def test_an_address_is_closed_after_a_hundred_failures(lab: Any, travel: C
     service = lab.auth.service
     name = await service.directory.name(form["email"])
     for _ in range(5):
-        await service.sign_in._guessing.wrong(name, known=True)
+        await service.sign_in._guessing.wrong(name, Target("nobody", "nowhere"))
     failures = 5
     while failures < 100:
         travel(timedelta(hours=1, seconds=1))
-        await service.sign_in._guessing.wrong(name, known=True)
+        await service.sign_in._guessing.wrong(name, Target("nobody", "nowhere"))
         failures += 1
     travel(timedelta(days=40))
     assert (await lab.login(form)).status_code == 429

@@ -2,8 +2,11 @@
 
 `type` is `omnify.<service>.<noun>.<verb>.v<n>`, `source` the app-id, `subject` the aggregate's id (also the partition
 key), `sequence` the aggregate's version: no broker but Kafka keeps an order, so consumers compare versions instead.
+`authtype`, `authid` and `authclaims` say who asked for what happened (the extension "Auth Context"), `clientnetwork`
+from which /24 or /48.
 """
 
+import json
 import re
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -14,8 +17,10 @@ from pydantic_core import to_json
 from omnify_shared import clock
 from omnify_shared.context import current
 from omnify_shared.ids import new_id
+from omnify_shared.networks import client_address, network_of
 from omnify_shared.problems import PayloadTooLarge
 
+OPTIONAL = ("traceparent", "authtype", "authid", "authclaims", "clientnetwork")
 LARGEST = 64 * 1024  # bytes on the wire that every intermediary has to forward (CloudEvents 1.0, "Size Limits")
 
 _TYPE = re.compile(r"^omnify\.([a-z]+)\.[a-z_]+\.[a-z_]+\.v\d+$")
@@ -60,11 +65,17 @@ class CloudEvent(BaseModel, Generic[E]):
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
     traceparent: str | None = None
+    authtype: str | None = None
+    authid: str | None = None
+    authclaims: str | None = None
+    clientnetwork: str | None = None
     data: E
 
     @classmethod
     def of(cls, data: E, *, source: str, subject: str, sequence: int) -> Self:
         """A new event about version `sequence` of the aggregate `subject`, in the trace of the request in hand."""
+        request = current()
+        caller = request.caller
         return cls(
             id=new_id(),
             source=source,
@@ -72,7 +83,11 @@ class CloudEvent(BaseModel, Generic[E]):
             subject=subject,
             time=clock.now(),
             sequence=sequence,
-            traceparent=current().traceparent,
+            traceparent=request.traceparent,
+            authtype=caller.kind if caller else None,
+            authid=caller.id if caller else None,
+            authclaims=json.dumps({"amr": caller.amr}) if caller and caller.amr else None,
+            clientnetwork=network_of(client_address(request.forwarded_for)),
             data=data,
         )
 
@@ -83,8 +98,9 @@ class CloudEvent(BaseModel, Generic[E]):
         aggregate that it is written with would never be rid of it.
         """
         body = self.model_dump(mode="json", serialize_as_any=True)
-        if self.traceparent is None:
-            del body["traceparent"]
+        for name in OPTIONAL:
+            if body[name] is None:
+                del body[name]
         wire = body | {"sequence": str(self.sequence)}
         if (size := len(to_json(wire))) > LARGEST:
             raise PayloadTooLarge(f"this change makes an event {self.type} of {size} bytes; at most {LARGEST} are sent")

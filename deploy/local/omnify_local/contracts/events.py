@@ -6,6 +6,7 @@ from typing import Any
 from omnify_local.contracts import examples
 from omnify_local.contracts.services import EventType, Service
 from omnify_shared.events import topic_of
+from omnify_shared.events.model import OPTIONAL
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = "https://omnify.dev/contracts/events/"
@@ -29,6 +30,12 @@ status or no answer within 8 s it comes again, on some brokers without end: coun
 _PARTITION_KEY: Schema = {
     "type": "string",
     "description": "The event's `subject`: what concerns one aggregate stays in order.",
+}
+_ORIGIN: Schema = {
+    "authtype": {"type": "string", "description": "Who asked for it: `user`, or an app, a `service_account`."},
+    "authid": {"type": "string", "description": "Their id."},
+    "authclaims": {"type": "string", "description": "JSON: `amr`, by what they had signed in."},
+    "clientnetwork": {"type": "string", "description": "Where the request came from, a /24 or /48."},
 }
 _TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 128}
 
@@ -68,6 +75,7 @@ def event_schema(event: EventType) -> Schema:
         },
         "datacontenttype": {"const": "application/json"},
         "traceparent": {"type": "string", "description": "W3C Trace Context."},
+        **_ORIGIN,
         "data": data,
     }
     schema: Schema = {
@@ -76,7 +84,7 @@ def event_schema(event: EventType) -> Schema:
         "title": event.__name__,
         "description": _text_of(event),
         "type": "object",
-        "required": [name for name in properties if name != "traceparent"],
+        "required": [name for name in properties if name not in OPTIONAL],
         "properties": properties,
     }
     return schema | ({"$defs": definitions} if definitions else {})

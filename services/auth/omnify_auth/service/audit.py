@@ -45,8 +45,13 @@ class AuditLog:
         self._waiting: dict[str, list[_Waiting]] = {}
 
     async def record(self, event: _Event) -> None:
-        """Appends an event to its chain, unless it is there. Raises Contended, SidecarUnavailable."""
+        """Appends an event to its chain, unless it is there. Raises Contended, SidecarUnavailable.
+
+        A guess at an address that nobody has belongs to none.
+        """
         scope = scope_of(event)
+        if scope is None:
+            return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if scope in self._waiting:
             self._waiting[scope].append((event, done))

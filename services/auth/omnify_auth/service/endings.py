@@ -38,6 +38,7 @@ class Endings:
                     expires_at=now + self._tokens_live,
                     user_id=session.user_id,
                     organization_id=session.organization_id,
+                    because=because,
                 )
             )
             if notice:

@@ -105,7 +105,7 @@ class Enrolment:
             raise FactorDemanded
 
     async def _activate(self, holder: Holder, pending: Totp, code: str) -> tuple[str, ...] | None:
-        step = await self._factor.matched(holder.user_id, pending, code)
+        step = await self._factor.matched(holder, pending, code)
         made, now = await self.recovery_set(holder.user_id), clock.now()
 
         def change(factors: Factors, emit: Emit) -> Factors:

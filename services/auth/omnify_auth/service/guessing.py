@@ -3,12 +3,18 @@
 A guess is judged at the moment it is settled, after the password was compared: a write under the document's ETag for
 a wrong one, a fresh read for a right one. Settled guesses stand in one order, and the ladder holds for that order:
 a guess that finds a wait running is refused whatever the password was, and tells its maker nothing.
+
+Every counted guess is an event, of unknown addresses too, so that both take the same time; the ladder bounds how many
+there can be.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from omnify_auth.errors import TooManyGuesses
+from omnify_auth.events import SignInFailed
 from omnify_auth.guard import Ladder
 from omnify_auth.records import Guard
 from omnify_auth.settings import AuthSettings
@@ -19,6 +25,15 @@ from omnify_shared.documents import Emit
 from omnify_shared.events import EventData
 
 Notice = Callable[[int], Awaitable[EventData]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose secret was guessed at, and in which organisation's log that stands."""
+
+    user_id: str
+    organization_id: str
+
 
 _NONE = Guard(failures=0, last_failed_at=datetime.fromtimestamp(0, UTC))
 
@@ -34,13 +49,18 @@ class Guessing:
         """Before the costly comparison. Raises TooManyGuesses while a wait runs."""
         self._refuse_in_wait(guard)
 
-    async def wrong(self, name: str, *, known: bool) -> None:
+    async def wrong(
+        self, name: str, target: Target | None, factor: Literal["password", "totp", "recovery_code"] = "password"
+    ) -> None:
         """Settles a wrong guess: counts it. Raises TooManyGuesses when others were counted first and a wait runs."""
-        guards = self._store.guards if known else self._store.guards_of_nobody
+        guards = self._store.guards if target else self._store.guards_of_nobody
+        user_id, organization_id = (target.user_id, target.organization_id) if target else (None, None)
 
         def change(guard: Guard, emit: Emit) -> Guard:
             self._refuse_in_wait(guard)
-            return Guard(failures=guard.failures + 1, last_failed_at=clock.now())
+            failures = guard.failures + 1
+            emit(SignInFailed(user_id=user_id, organization_id=organization_id, factor=factor, failures=failures))
+            return Guard(failures=failures, last_failed_at=clock.now())
 
         await guards.upsert(name, initial=lambda: _NONE, change=change)
 

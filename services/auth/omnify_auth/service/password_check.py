@@ -4,8 +4,8 @@ from functools import partial
 
 from omnify_auth.hashing import Hasher
 from omnify_auth.records import User
-from omnify_auth.service.directory import Directory
-from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.directory import Directory, home_of
+from omnify_auth.service.guessing import Guessing, Target
 from omnify_auth.service.letters import Letters
 from omnify_auth.store import Store
 
@@ -30,7 +30,7 @@ class PasswordCheck:
         if matches:
             await self._guessing.right(name, partial(self._letters.many_failures, user))
         else:
-            await self._guessing.wrong(name, known=True)
+            await self._guessing.wrong(name, Target(user.user_id, home_of(user)))
         return matches
 
     async def forget(self, user: User) -> None:

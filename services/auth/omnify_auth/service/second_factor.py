@@ -8,7 +8,7 @@ from omnify_auth.events import RecoveryCodeUsed
 from omnify_auth.factors import OTP_PROVEN
 from omnify_auth.records import Factors, Sealed, Totp
 from omnify_auth.recovery import digest
-from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.guessing import Guessing, Target
 from omnify_auth.store import Store
 from omnify_auth.totp import matching_step
 from omnify_auth.vault import RootKeys, Vault
@@ -20,11 +20,8 @@ Change = Callable[[Factors, Emit], Factors]
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Target):
     """Whose factor it is, and in which organisation they are at work."""
-
-    user_id: str
-    organization_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +49,20 @@ class SecondFactor:
         if proof.code is not None:
             if factors.totp is None:
                 raise InvalidCode
-            step = await self.matched(holder.user_id, factors.totp, proof.code)
+            step = await self.matched(holder, factors.totp, proof.code)
             await self._spend_step(factors.totp, holder.user_id, step)
         else:
             await self._recover(holder, factors, proof.recovery_code or "")
         return OTP_PROVEN
 
-    async def matched(self, user_id: str, totp: Totp, code: str) -> int:
+    async def matched(self, holder: Holder, totp: Totp, code: str) -> int:
         """The unspent time step that a code is of, as a settled guess. Raises InvalidCode, TooManyGuesses."""
-        guard = f"{user_id}.totp"
+        guard = f"{holder.user_id}.totp"
         self._guessing.admit(await self._store.guards.get(guard))
-        secret = await self._vault.open(totp.secret, _record(user_id))
+        secret = await self._vault.open(totp.secret, _record(holder.user_id))
         step = matching_step(secret.decode(), code.replace(" ", ""), clock.now())
         if step is None:
-            await self._guessing.wrong(guard, known=True)
+            await self._guessing.wrong(guard, holder, "totp")
             raise InvalidCode
         if step <= totp.last_step:
             raise InvalidCode
@@ -95,7 +92,7 @@ class SecondFactor:
         self._guessing.admit(await self._store.guards.get(guard))
         typed = await self.digest(holder.user_id, code)
         if typed not in factors.recovery_codes:
-            await self._guessing.wrong(guard, known=True)
+            await self._guessing.wrong(guard, holder, "recovery_code")
             raise InvalidCode
         await self._guessing.right(guard)
 

@@ -1,11 +1,12 @@
 """Sessions: their start, staying signed in, signing out."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from omnify_auth.access import has_ended
 from omnify_auth.devices import Client
 from omnify_auth.errors import InvalidRefreshToken
+from omnify_auth.events import RefreshRefused, SessionStarted
 from omnify_auth.records import Session, Spent, User
 from omnify_auth.refresh import RefreshToken, RefreshTokens, judge
 from omnify_auth.service.directory import grants_in, home_of, is_active, placed, roles_in
@@ -40,6 +41,15 @@ class SignedIn:
     session: Session
     user: User
     roles: tuple[str, ...]
+
+
+def _refused(session: Session, emit: Emit, now: datetime) -> Session:
+    """The session that is over, with its first refusal noted: one event each, however often a token is tried."""
+    if session.refused_at:
+        return session
+    whose = {"user_id": session.user_id, "organization_id": session.organization_id}
+    emit(RefreshRefused(**whose, session_id=session.session_id))
+    return session.model_copy(update={"refused_at": now})
 
 
 class _Reused(Exception):
@@ -118,7 +128,9 @@ class Sessions:
             ended_because=None,
             idle_seconds=int(lengths.idle.total_seconds()),
         )
-        await self._store.sessions.create(session_id, value=session, fresh=True)
+        whose = {"user_id": user.user_id, "organization_id": session.organization_id}
+        begun = SessionStarted(**whose, session_id=session_id, amr=amr)
+        await self._store.sessions.create(session_id, value=session, events=[begun], fresh=True)
         await self._list.add(user, session, client)
         reach(WRITTEN)
         return await self._signed_in(session, user, token)
@@ -138,12 +150,15 @@ class Sessions:
                 case "repeat":
                     return session
                 case "ended":
-                    raise InvalidRefreshToken
+                    return _refused(session, emit, now)
 
         try:
-            return (await self._store.sessions.update(token.session_id, change=change)).value
+            session = (await self._store.sessions.update(token.session_id, change=change)).value
         except Missing:
             raise InvalidRefreshToken from None
+        if session.refused_at:
+            raise InvalidRefreshToken
+        return session
 
     def _idle(self, session: Session) -> timedelta:
         most = self._settings.session_idle

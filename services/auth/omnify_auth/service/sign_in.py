@@ -7,8 +7,8 @@ from omnify_auth.errors import EmailNotVerified, InvalidCredentials
 from omnify_auth.hashing import Hasher
 from omnify_auth.records import User
 from omnify_auth.service.challenges import Challenges
-from omnify_auth.service.directory import Directory
-from omnify_auth.service.guessing import Guessing
+from omnify_auth.service.directory import Directory, home_of
+from omnify_auth.service.guessing import Guessing, Target
 from omnify_auth.service.letters import Letters
 from omnify_auth.service.sessions import Sessions, SignedIn
 from omnify_auth.store import Store
@@ -50,7 +50,7 @@ class SignIn:
         user = await self._directory.claimed(name, address)
         matches = await self._hasher.verify(password, user.password if user else None)
         if user is None or not matches:
-            await self._guessing.wrong(name, known=user is not None)
+            await self._guessing.wrong(name, Target(user.user_id, home_of(user)) if user else None)
             raise InvalidCredentials
         await self._guessing.right(name, partial(self._letters.many_failures, user))
         if user.verified_at is None:

@@ -66,11 +66,8 @@ class StepUp:
             amr = tuple(dict.fromkeys((*session.amr, *proven)))
             if at is None:
                 return session if amr == session.amr else session.model_copy(update={"amr": amr})
-            emit(
-                SessionSteppedUp(
-                    user_id=session.user_id, organization_id=session.organization_id, session_id=session_id
-                )
-            )
+            whose = {"user_id": session.user_id, "organization_id": session.organization_id}
+            emit(SessionSteppedUp(**whose, session_id=session_id, amr=amr))
             return session.model_copy(update={"amr": amr, "authenticated_at": at})
 
         try:
