@@ -5,7 +5,9 @@ and the head, which names the newest page, is only a hint: readers and writers l
 two writes loses nothing.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, JsonValue
@@ -46,11 +48,14 @@ class _Full(Exception):
 
 
 class Index:
-    """An append-only list per scope. Adding an id twice to the newest page keeps one entry."""
+    """An append-only list per scope. Adding an id twice to the newest page keeps one entry.
 
-    def __init__(self, state: StateStore, kind: str, page_size: int = 200) -> None:
-        self._heads = Documents(state, f"{kind}-index", _Head, last="head")
-        self._pages = Documents(state, f"{kind}-index", _PageDocument)
+    With a `ttl`, which counts from a page's first entry, split scopes by time: pages of one scope end one by one.
+    """
+
+    def __init__(self, state: StateStore, kind: str, page_size: int = 200, *, ttl: timedelta | None = None) -> None:
+        self._heads = Documents(state, f"{kind}-index", _Head, last="head", ttl=ttl)
+        self._pages = Documents(state, f"{kind}-index", _PageDocument, ttl=ttl)
         self._page_size = page_size
 
     async def add(self, scope: str, id: str, **summary: Any) -> None:
@@ -105,6 +110,22 @@ class Index:
             if position == 0:
                 page, position = page - 1, None
         return Page(items, None if page < 0 else f"{page}.{'' if position is None else position}")
+
+    async def erase(self, scope: str, drop: Callable[[Entry], Awaitable[None]]) -> int:
+        """Hands the entries of the first page that is left to `drop`, then deletes it; how many entries those were.
+
+        0 when the whole list is gone. After a crash `drop` may be handed an entry again.
+        """
+        newest = await self._newest(scope)
+        for number in range(newest + 1):
+            page = await self._pages.get(scope, str(number))
+            for entry in page.entries if page else ():
+                await drop(entry)
+            await self._pages.delete(scope, str(number))
+            if page and page.entries:
+                return len(page.entries)
+        await self._heads.delete(scope, "head")
+        return 0
 
     async def _start(self, scope: str, cursor: str | None) -> tuple[int, int | None]:
         if cursor is None:

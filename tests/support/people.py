@@ -187,6 +187,9 @@ class People:
         mails = MailStore(blocks.state)
         mail = await mails.take(new_id(), "verification", verification_id)
         await mails.postpone(mail, clock.now(), "the mail server is away")
+        pages = Index(blocks.state, "mails-about", page_size=1)
+        for number in range(2):
+            await pages.add("another-user", str(number))
         self.known["waiting_mail"] = mail.event_id
         letter = await mails.take(new_id(), "password_reset", new_id())
         await mails.postpone(letter, clock.now(), "the mail server is away")

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from omnify_analytics.routes import UPLOADS, router
 from omnify_analytics.service import build
 from omnify_analytics.settings import AnalyticsSettings
+from omnify_analytics.subscriptions import make_subscriptions
 from omnify_analytics.uploads import FORM_OVERHEAD
 from omnify_shared.app import service_app
 
@@ -18,5 +19,6 @@ def create_app(settings: AnalyticsSettings | None = None) -> FastAPI:
         build=build,
         routers=[router],
         body_limits={UPLOADS: settings.max_file_bytes + FORM_OVERHEAD},
+        subscriptions=make_subscriptions(),
         revocations=True,
     )

@@ -1,7 +1,7 @@
 """Problems of the analytics service.
 
 Problem
-├── NotFound          UnknownImport 404
+├── NotFound          UnknownImport 404, OrganizationGone 404
 ├── Conflict          CurrencyDiffers 409, StillImporting 409
 ├── PayloadTooLarge   FileTooLarge 413
 ├── UnsupportedMedia… NotAForm 415
@@ -15,6 +15,12 @@ class UnknownImport(NotFound):
     """No import of that id in the caller's organisation."""
 
     type, title = "unknown-import", "No such import"
+
+
+class OrganizationGone(NotFound):
+    """The caller's organisation was deleted a moment ago."""
+
+    type, title = "organization-gone", "The organisation was deleted"
 
 
 class CurrencyDiffers(Conflict):

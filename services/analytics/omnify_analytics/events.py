@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from omnify_shared.erasure import ErasureReceipt
 from omnify_shared.events import EventData
 
 
@@ -26,4 +27,8 @@ class ImportFailed(EventData, type="omnify.analytics.import.failed.v1"):
     reason: str
 
 
-EVENTS = (ImportCompleted, ImportFailed)
+class ErasureCompleted(ErasureReceipt, type="omnify.analytics.erasure.completed.v1"):
+    """Analytics has deleted what it held of a user or an organisation. `subject` is the erasure's id."""
+
+
+EVENTS = (ImportCompleted, ImportFailed, ErasureCompleted)

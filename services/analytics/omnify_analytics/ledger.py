@@ -2,8 +2,14 @@
 
 from datetime import datetime
 
-from omnify_analytics.errors import CurrencyDiffers
+from omnify_analytics.errors import CurrencyDiffers, OrganizationGone
 from omnify_analytics.records import Committed, Import, Ledger
+
+
+def check_open(ledger: Ledger) -> None:
+    """Raises OrganizationGone when the organisation was deleted."""
+    if ledger.closed:
+        raise OrganizationGone("the organisation was deleted")
 
 
 def check_currency(ledger: Ledger, file: str, currency: str) -> None:
@@ -18,8 +24,9 @@ def check_currency(ledger: Ledger, file: str, currency: str) -> None:
 def with_import(ledger: Ledger, done: Import, now: datetime) -> Ledger:
     """The ledger with an import counted, once and in place of any other import of the same bytes.
 
-    Raises CurrencyDiffers.
+    Raises CurrencyDiffers, OrganizationGone.
     """
+    check_open(ledger)
     if any(known.import_id == done.import_id for known in ledger.imports):
         return ledger
     check_currency(ledger, done.file, done.options.currency)

@@ -85,6 +85,8 @@ class Ledger(Stored):
     currency: str | None = None
     as_of: datetime | None = None
     imports: list[Committed] = []
+    closed: bool = False
+    """The organisation was deleted: nothing is counted for it any more. All that stays of it."""
 
 
 class FactPiece(Stored):

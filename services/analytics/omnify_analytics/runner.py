@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from omnify_analytics.events import ImportCompleted, ImportFailed
-from omnify_analytics.ledger import with_import
+from omnify_analytics.ledger import check_open, with_import
 from omnify_analytics.orders.options import ImportOptions
 from omnify_analytics.progress import ImportMetrics
 from omnify_analytics.records import FactPiece, Import, Ledger, Manifest
@@ -182,6 +182,7 @@ class ImportRunner:
             progress.rows, progress.share = rows, PARSED * share
             counted(rows)
 
+        check_open((await self._store.ledger(taken.organization_id)).ledger)
         chunks = await self._store.chunks(taken.import_id, taken.chunks)
         latest = taken.created_at.date() + timedelta(days=1)
         parsed = await asyncio.to_thread(_parse, chunks, taken.options, latest, read)
@@ -257,6 +258,8 @@ class ImportRunner:
             await self._store.delete_facts(ended.organization_id, import_id)
         await self._store.delete_chunks(ended.import_id, ended.chunks)
         reach(CLEANED)
+        if (await self._store.ledger(ended.organization_id)).ledger.closed:
+            await self._store.delete_import(ended)
         await self._store.remove_open(ended.organization_id, ended.import_id)
         log.info("import ended", import_id=ended.import_id, status=ended.status, rows=ended.rows_read)
 

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from omnify_analytics.cache import Question, Remembered, SalesCache
+from omnify_analytics.erasure import Eraser
 from omnify_analytics.errors import StillImporting, UnknownImport
-from omnify_analytics.ledger import check_currency
+from omnify_analytics.events import ErasureCompleted
+from omnify_analytics.ledger import check_currency, check_open
 from omnify_analytics.orders.head import check_head
 from omnify_analytics.progress import ImportMetrics
 from omnify_analytics.queries import CohortsQuery, OverviewQuery
@@ -20,6 +22,7 @@ from omnify_analytics.store import AnalyticsStore, FactsMissing, LedgerState
 from omnify_analytics.uploads import Upload
 from omnify_shared import clock
 from omnify_shared.documents import Emit
+from omnify_shared.erasure import Erasures
 from omnify_shared.faults import point, reach
 from omnify_shared.identity import Principal
 from omnify_shared.ids import new_id
@@ -38,8 +41,11 @@ CLAIMED = point("analytics.import.claimed")
 class AnalyticsService:
     """Imports order files and answers what they say. The organisation always comes from the caller's token."""
 
-    def __init__(self, store: AnalyticsStore, runner: ImportRunner, settings: AnalyticsSettings) -> None:
+    def __init__(
+        self, store: AnalyticsStore, runner: ImportRunner, settings: AnalyticsSettings, platform: Platform
+    ) -> None:
         self.settings = settings
+        self.erasures = Erasures(platform, ErasureCompleted, Eraser(store).erase)
         self._store = store
         self._runner = runner
         self._cache = SalesCache(settings.cached_orders)
@@ -48,7 +54,8 @@ class AnalyticsService:
         """Keeps the file and begins to import it; the id of the import.
 
         The same bytes with the same options give the import there is. With other options they become a new import,
-        which takes the place of the old one when it is done. Raises UnreadableFile, CurrencyDiffers, StillImporting.
+        which takes the place of the old one when it is done. Raises UnreadableFile, CurrencyDiffers, StillImporting,
+        OrganizationGone.
         """
         organization_id = caller.organization_id
         await asyncio.to_thread(check_head, upload.head, upload.options)
@@ -60,7 +67,9 @@ class AnalyticsService:
                     return present.import_id
                 if not present.ended:
                     raise StillImporting("this file is being imported with other options; wait until that is done")
-            check_currency((await self._store.ledger(organization_id)).ledger, upload.sha256, upload.options.currency)
+            ledger = (await self._store.ledger(organization_id)).ledger
+            check_open(ledger)
+            check_currency(ledger, upload.sha256, upload.options.currency)
             made = await self._keep(caller, upload)
             if await self._claim(made, instead_of=owner):
                 reach(CLAIMED)
@@ -86,9 +95,9 @@ class AnalyticsService:
             chunks=chunks,
             options=upload.options,
         )
+        await self._store.listed.add(organization_id, import_id)
         await self._store.imports.create(organization_id, import_id, value=made)
         reach(CREATED)
-        await self._store.listed.add(organization_id, import_id)
         await self._store.add_open(organization_id, import_id)
         reach(OPENED)
         return made
@@ -183,8 +192,10 @@ async def build(platform: Platform) -> AsyncIterator[AnalyticsService]:
     store = AnalyticsStore(platform.state, platform.outbox, facts_per_write=settings.facts_per_write)
     runner = ImportRunner(store, platform.tasks, settings, ImportMetrics(platform.telemetry))
     platform.tasks.spawn(runner.recover(), name="import recovery")
+    service = AnalyticsService(store, runner, settings, platform)
+    platform.tasks.spawn(service.erasures.run(), name="erasures")
     gc.freeze()  # what is loaded stays; without it a full collection during an import holds every request for 0.1 s
-    yield AnalyticsService(store, runner, settings)
+    yield service
 
 
 def _sales_of(facts: list[tuple[FactPiece, bytes]], state: LedgerState) -> "Sales":

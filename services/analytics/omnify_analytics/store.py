@@ -101,6 +101,17 @@ class AnalyticsStore:
         stored = await self._ledgers.upsert(organization_id, initial=Ledger, change=lambda now, _: change(now))
         return stored.value
 
+    async def close(self, organization_id: str) -> Ledger:
+        """Has nothing count for an organisation from now on; the ledger before."""
+        before: list[Ledger] = []
+
+        def change(ledger: Ledger) -> Ledger:
+            before.append(ledger)
+            return ledger if ledger.closed else Ledger(closed=True)
+
+        await self.commit(organization_id, change)
+        return before[-1]
+
     async def put_chunk(self, import_id: str, number: int, raw: bytes) -> None:
         """Keeps a piece of an uploaded file."""
         data = await asyncio.to_thread(_packed, raw)
@@ -176,12 +187,22 @@ class AnalyticsStore:
         parts = await asyncio.gather(*(read(part) for part in _parts(wanted, lambda item: item[1].size, 100)))
         return [fact for part in parts for fact in part]
 
-    async def delete_facts(self, organization_id: str, import_id: str) -> None:
-        """Drops the facts of an import that does not count."""
+    async def delete_import(self, ended: Import) -> int:
+        """Drops an import that has ended and all that belongs to it; how many fact documents those were."""
+        facts = await self.delete_facts(ended.organization_id, ended.import_id)
+        await self.delete_chunks(ended.import_id, ended.chunks)
+        await self.claims.delete(ended.organization_id, ended.file)
+        await self.imports.delete(ended.organization_id, ended.import_id)
+        return facts
+
+    async def delete_facts(self, organization_id: str, import_id: str) -> int:
+        """Drops the facts of an import that does not count; how many documents those were."""
         manifest = await self._manifests.get(organization_id, import_id)
-        for piece in manifest.pieces if manifest else []:
+        pieces = manifest.pieces if manifest else []
+        for piece in pieces:
             await self._state.delete(_fact_key(organization_id, import_id, piece))
         await self._manifests.delete(organization_id, import_id)
+        return len(pieces)
 
 
 def unpacked(chunk: bytes) -> bytes:

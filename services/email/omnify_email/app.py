@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from omnify_email.auth import CALLS, Auth
+from omnify_email.erasure import Eraser
+from omnify_email.events import ErasureCompleted
 from omnify_email.metrics import MailMetrics
 from omnify_email.routes import router
 from omnify_email.senders import SENDGRID_API_KEY, senders_for
@@ -15,6 +17,7 @@ from omnify_email.store import MailStore
 from omnify_email.subscriptions import subscriptions
 from omnify_shared.access import Access
 from omnify_shared.app import service_app
+from omnify_shared.erasure import Erasures
 from omnify_shared.platform import Platform
 
 
@@ -26,7 +29,10 @@ def create_app(settings: EmailSettings | None = None) -> FastAPI:
     async def build(platform: Platform) -> AsyncIterator[EmailService]:
         auth = Auth(platform.invoker, timeout=settings.fetch_timeout)
         sender = senders_for(settings, platform.secrets)
-        service = EmailService(settings, MailStore(platform.state), auth, sender, MailMetrics(platform.telemetry))
+        store = MailStore(platform.state)
+        erasures = Erasures(platform, ErasureCompleted, Eraser(store).erase)
+        service = EmailService(settings, store, auth, sender, MailMetrics(platform.telemetry), erasures)
+        platform.tasks.spawn(erasures.run(), name="erasures")
         platform.tasks.spawn(service.keep_trying(), name="waiting mails")
         yield service
 

@@ -19,6 +19,7 @@ from omnify_email.senders.mail import Mail
 from omnify_email.settings import EmailSettings
 from omnify_email.store import FINAL, TRIES, InHand, MailRecord, MailStore, hash_of
 from omnify_shared import clock
+from omnify_shared.erasure import Erasures
 from omnify_shared.faults import point, reach
 
 log = structlog.get_logger()
@@ -44,14 +45,27 @@ class EmailService:
     """Sends the mail of an event, and tries again those that could not leave."""
 
     def __init__(
-        self, settings: EmailSettings, store: MailStore, auth: Auth, sender: Failover, metrics: MailMetrics
+        self,
+        settings: EmailSettings,
+        store: MailStore,
+        auth: Auth,
+        sender: Failover,
+        metrics: MailMetrics,
+        erasures: Erasures,
     ) -> None:
+        self.erasures = erasures
         self._settings = settings
         self._store = store
         self._auth = auth
         self._sender = sender
         self._metrics = metrics
         self._unrecorded: dict[str, Sent] = {}
+
+    async def note(self, event_id: str, at: datetime, user_id: str | None, organization_id: str | None) -> None:
+        """Before a mail is taken in hand: notes whom it is about, so that its record can go with them."""
+        for subject in (user_id, organization_id):
+            if subject:
+                await self._store.note(subject, at, event_id)
 
     async def deliver(self, event_id: str, kind: Kind, reference: str) -> MailRecord | None:
         """Sends the mail now, or makes sure that it will be sent: returning means that it can't be forgotten.

@@ -18,6 +18,7 @@ from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Documents, Emit
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
+from omnify_shared.indexes import Entry, Index
 from omnify_shared.state import StateStore
 
 LISTED = point("email.send.listed")
@@ -74,12 +75,30 @@ class MailStore:
     def __init__(self, state: StateStore) -> None:
         self._first = Documents(state, "mail", FirstMail, ttl=RETENTION)
         self._letters = Documents(state, "letter", MailRecord, ttl=RETENTION)
+        self._about = Index(state, "mails-about", ttl=2 * RETENTION)
         self._waiting = Documents(state, "waiting", Waiting)
         self._waiting_letters = Documents(state, "waiting-letter", Waiting)
 
     async def get(self, event_id: str) -> MailRecord | None:
         """The mail of an event, or None."""
         return await self._letters.get(event_id) or await self._first.get(event_id)
+
+    async def note(self, subject: str, at: datetime, event_id: str) -> None:
+        """Lists the mail of an event under a user or an organisation, by the month of the event."""
+        await self._about.add(_scope(subject, at), event_id)
+
+    async def erase(self, subject: str) -> int:
+        """Deletes a part of the mails about a user or an organisation; how many those were, 0 when none are left."""
+
+        async def drop(entry: Entry) -> None:
+            await self.unlist(entry.id)
+            await self._letters.delete(entry.id)
+            await self._first.delete(entry.id)
+
+        for scope in {_scope(subject, clock.now() - timedelta(days=days)) for days in range(-1, 62, 15)}:
+            if count := await self._about.erase(scope, drop):
+                return count
+        return 0
 
     async def take(self, event_id: str, kind: Kind, reference: str) -> MailRecord:
         """Takes the mail in hand, unless it is at its end or waits for its time; the caller looks at the status.
@@ -156,6 +175,10 @@ class MailStore:
 
         written: MailRecord = (await self._documents(mail.kind).update(mail.event_id, change=change)).value
         return written
+
+
+def _scope(subject: str, at: datetime) -> str:
+    return f"{subject}.{at:%Y-%m}"
 
 
 def is_first(kind: Kind) -> bool:

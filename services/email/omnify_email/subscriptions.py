@@ -1,30 +1,34 @@
 """The events that email handles. All dedupe by effect: the mail's own record is what makes a repetition harmless."""
 
+from typing import Any
+
 from omnify_email.errors import PermanentError
 from omnify_email.events import LetterRequested, RegistrationRepeated, UserRegistered, VerificationRequested
 from omnify_email.rendering import SUBJECTS, Kind
 from omnify_email.service import EmailService
+from omnify_shared.erasure import follow_erasures
 from omnify_shared.events import CloudEvent, Poison, Subscriptions
 
 subscriptions = Subscriptions("email")
+follow_erasures(subscriptions)
 
 
 @subscriptions.on(UserRegistered, dedupe="effect")
 async def user_registered(event: CloudEvent[UserRegistered], service: EmailService) -> None:
     """A new account: its owner proves the address."""
-    await _deliver(service, event.id, "verification", event.data.verification_id)
+    await _deliver(service, event, "verification", event.data.verification_id)
 
 
 @subscriptions.on(VerificationRequested, dedupe="effect")
 async def verification_requested(event: CloudEvent[VerificationRequested], service: EmailService) -> None:
     """Another link was asked for."""
-    await _deliver(service, event.id, "verification", event.data.verification_id)
+    await _deliver(service, event, "verification", event.data.verification_id)
 
 
 @subscriptions.on(RegistrationRepeated, dedupe="effect")
 async def registration_repeated(event: CloudEvent[RegistrationRepeated], service: EmailService) -> None:
     """Somebody tried to register an address that has an account."""
-    await _deliver(service, event.id, "registration_repeated", event.data.user_id)
+    await _deliver(service, event, "registration_repeated", event.data.user_id)
 
 
 @subscriptions.on(LetterRequested, dedupe="effect")
@@ -33,11 +37,12 @@ async def letter_requested(event: CloudEvent[LetterRequested], service: EmailSer
     kind = next((known for known in SUBJECTS if known == event.data.kind), None)
     if kind is None:
         raise Poison(f"no template for a letter of the kind {event.data.kind!r}")
-    await _deliver(service, event.id, kind, event.data.letter_id)
+    await _deliver(service, event, kind, event.data.letter_id)
 
 
-async def _deliver(service: EmailService, event_id: str, kind: Kind, reference: str) -> None:
+async def _deliver(service: EmailService, event: CloudEvent[Any], kind: Kind, reference: str) -> None:
+    await service.note(event.id, event.time, event.data.user_id, event.data.organization_id)
     try:
-        await service.deliver(event_id, kind, reference)
+        await service.deliver(event.id, kind, reference)
     except PermanentError as error:
         raise Poison(str(error)) from error
