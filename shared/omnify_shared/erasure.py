@@ -52,6 +52,9 @@ class OrganizationDeleted(EventData, type="omnify.auth.organization.deleted.v1")
     organization_id: str
 
 
+READERS = (OrganizationDeleted,)
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Whom an erasure is about: a user or an organisation."""

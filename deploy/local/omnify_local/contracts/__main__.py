@@ -28,7 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     kept = paths.repository() / golden.FOLDER
     found += golden.rewritten(kept, files.released_golden(folder))
     problems += [f"BREAKS {reason}" for reason in found]
-    problems += golden.problems(kept, loaded)
+    missing = list(golden.problems(kept, loaded))
+    if options.check or options.release:
+        problems += missing
+    elif missing:
+        print("\n".join(missing), file=sys.stderr)  # what `make golden`, which follows, is for
     if options.release and not problems:
         files.write(
             folder / files.RELEASED, files.promises(made) | {golden.MANIFEST: files.text_of(golden.digests(kept))}

@@ -9,10 +9,10 @@ from typing import Any
 from omnify_local.contracts import events
 from omnify_local.contracts.fitting import Fit, Side
 from omnify_local.contracts.services import EventType, Service
-from omnify_shared import session_events
+from omnify_shared import erasure, session_events
 
 Document = Mapping[str, Any]
-_SHARED_READERS = (session_events.SessionRevoked, session_events.AccessChanged)
+_SHARED_READERS = (session_events.SessionRevoked, session_events.AccessChanged, *erasure.READERS)
 
 
 def of_events(old: Mapping[str, Document], new: Mapping[str, Document]) -> Iterator[str]:
