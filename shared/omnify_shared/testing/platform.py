@@ -1,5 +1,6 @@
 """The whole platform on a component set: four services, four sidecars, a mailbox."""
 
+import json
 from collections.abc import Iterable, Mapping
 
 from omnify_local import paths, runfile
@@ -17,7 +18,8 @@ _OFTEN = {"AUTH_SESSIONS_PER_USER": "500"}  # in tests few people sign in often,
 class Platform:
     """`services["auth"]` and its `sidecar` can be stopped, killed, suspended and started again one by one.
 
-    `url` is the gateway, `inbox` reads the mails. Ports stay the same over restarts.
+    `url` is the gateway, `passkey_origin` the same by a name that passkeys can be bound to, `inbox` reads the mails.
+    Ports stay the same over restarts.
     """
 
     def __init__(
@@ -28,7 +30,14 @@ class Platform:
         self.inbox = Inbox(mailbox.url)
         ports = {app.app_id: free_port() for app in runfile.apps(paths.repository())}
         self.url = f"http://{LOOPBACK}:{ports['gateway']}"
-        common = {"OMNIFY_PUBLIC_URL": self.url, "OMNIFY_SMTP_URL": mailbox.smtp_url, **_OFTEN, **(environment or {})}
+        self.passkey_origin = f"http://localhost:{ports['gateway']}"
+        common = {
+            "OMNIFY_PUBLIC_URL": self.url,
+            "OMNIFY_SMTP_URL": mailbox.smtp_url,
+            "AUTH_PASSKEY_ORIGINS": json.dumps([self.passkey_origin]),
+            **_OFTEN,
+            **(environment or {}),
+        }
         self.services = {
             app.app_id: Service(
                 Sidecar(
