@@ -13,7 +13,7 @@ from omnify_shared.identity import SIGNED_IN
 
 _PROBES = ("/health", "/health/live", "/health/ready")
 _SIDECAR = ("/dapr/", "/events/")
-_PUBLIC = ("/api/", "/.well-known/")
+_PUBLIC = ("/api/", "/.well-known/", "/oauth/")
 _HEAD = """# Who may call what
 
 Made from the routes' dependencies by `make contracts`. Every path of every service but the gateway and the probes can
