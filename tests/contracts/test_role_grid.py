@@ -148,7 +148,7 @@ class Served:
         ]
 
     async def asked(self, cell: Cell, organization_id: str, token: str | None) -> tuple[int, str]:
-        body = None if cell.method in ("GET", "DELETE") else {}
+        body: dict[str, Any] | None = None if cell.method in ("GET", "DELETE") else {}
         headers = bearer(token) if token else {}
         answer = await self.http.request(cell.method, cell.url(organization_id), headers=headers, json=body)
         text = answer.headers.get("content-type", "")
