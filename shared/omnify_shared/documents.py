@@ -6,7 +6,7 @@ decide, write, and decides again on a conflict; uniqueness is a claim document; 
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
@@ -20,7 +20,7 @@ from omnify_shared.events.model import CloudEvent, EventData
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.faults import point, reach
 from omnify_shared.forms import Form
-from omnify_shared.state import StateStore
+from omnify_shared.state import Entry, StateStore
 
 M = TypeVar("M", bound=BaseModel)
 Key = tuple[str, ...]
@@ -44,6 +44,17 @@ class Stored(Generic[M]):
 class _Loaded(Generic[M]):
     envelope: Envelope[M]
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[M]):
+    """What a read found, perhaps nothing: a change that is decided on it need not read again."""
+
+    loaded: _Loaded[M] | None
+
+    @property
+    def value(self) -> M | None:
+        return self.loaded.envelope.data if self.loaded else None
 
 
 def key_of(kind: str, parts: Iterable[str]) -> str:
@@ -95,6 +106,10 @@ class Documents(Generic[M]):
         envelopes = {name: self._codec.decode(entry.data) for name, entry in found.items()}
         return {names[name]: envelope.data for name, envelope in envelopes.items() if not _expired(envelope)}
 
+    def seen(self, found: Mapping[str, Entry], *key: str) -> Seen[M]:
+        """One document in what a bulk read of several kinds found; its keys are those of `key_of`."""
+        return Seen(self._loaded(found.get(key_of(self.kind, key))))
+
     async def create(
         self,
         *key: str,
@@ -127,10 +142,15 @@ class Documents(Generic[M]):
         return await self._change(key, change, ttl, initial=None)
 
     async def upsert(
-        self, *key: str, initial: Callable[[], M], change: Callable[[M, Emit], M], ttl: timedelta | None = None
+        self,
+        *key: str,
+        initial: Callable[[], M],
+        change: Callable[[M, Emit], M],
+        ttl: timedelta | None = None,
+        seen: Seen[M] | None = None,
     ) -> Stored[M]:
-        """As `update`, starting from `initial()` when there is no document yet."""
-        return await self._change(key, change, ttl, initial=initial)
+        """As `update`, starting from `initial()` when there is no document yet, and first from `seen` if given."""
+        return await self._change(key, change, ttl, initial=initial, seen=seen)
 
     async def delete(self, *key: str) -> None:
         """Deletes a document; a missing one is no error."""
@@ -142,10 +162,11 @@ class Documents(Generic[M]):
         change: Callable[[M, Emit], M],
         ttl: timedelta | None,
         initial: Callable[[], M] | None,
+        seen: Seen[M] | None = None,
     ) -> Stored[M]:
         name = key_of(self.kind, key)
         for attempt in range(TRIES):
-            found = await self._read(name)
+            found = seen.loaded if seen and attempt == 0 else await self._read(name)
             if found is None and initial is None:
                 raise Missing(name)
             before = found.envelope if found else Envelope(0, initial())  # type: ignore[misc]
@@ -165,7 +186,9 @@ class Documents(Generic[M]):
         raise Contended(f"{self.kind} changed {TRIES} times while this request tried to change it")
 
     async def _read(self, name: str) -> _Loaded[M] | None:
-        entry = await self._state.get(name)
+        return self._loaded(await self._state.get(name))
+
+    def _loaded(self, entry: Entry | None) -> _Loaded[M] | None:
         envelope = self._codec.decode(entry.data) if entry else None
         return _Loaded(envelope, entry.etag) if entry and envelope and not _expired(envelope) else None
 

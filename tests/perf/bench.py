@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from omnify_local import paths, runfile, system_packages
 from omnify_shared import logs
 from omnify_shared.testing.backing import Backing
-from perf import blocks, enumeration, growth, processors, services, sidecars
+from perf import blocks, enumeration, growth, processors, revocation, rotation, services, sidecars, signing_in
 from perf.measure import Row
 from perf.run import Run
 
@@ -39,11 +39,14 @@ PER_SET: dict[str, Part] = {
     "backlog": lambda run: asyncio.run(growth.backlog(run)),
     "lists": lambda run: asyncio.run(growth.lists(run)),
     "calls": lambda run: run.bench.calls(),
-    "logins": lambda run: run.bench.logins(),
+    "logins": lambda run: signing_in.logins(run.bench),
+    "refreshes": lambda run: signing_in.refreshes(run.bench),
+    "revocations": lambda run: revocation.rows(run.bench),
+    "rotation": lambda run: rotation.rows(run.bench),
     "enumeration": lambda run: enumeration.rows(run.bench),
     "imports": lambda run: run.bench.imports(),
     "orders": lambda run: growth.orders(run.bench, run.sizes),
-    "users": lambda run: growth.users(run.bench, run.sizes),
+    "users": lambda run: growth.users(run, run.sizes),
     "memory": lambda run: run.bench.memory(),
 }
 

@@ -3,11 +3,11 @@
 import secrets
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx2 as httpx
 
-from omnify_local.journey import token_in
+from perf.accounts import form, fresh_address
 from perf.measure import Row
 from perf.services import Bench
 
@@ -21,18 +21,18 @@ def rows(bench: Bench) -> list[Row]:
     """Login, registration, forgotten password and another link; each address is asked about once or twice."""
     url = bench.platform.url
     with httpx.Client(base_url=url, timeout=30) as client:
-        known = list(_accounts(bench, client))
-        strangers = [_address() for _ in known]
+        known = bench.accounts.addresses[:TRIES]
+        strangers = [fresh_address() for _ in known]
 
         def post(path: str, **more: str) -> Ask:
             return lambda email: client.post(f"/api/auth/{path}", json={"email": email, **more})
 
-        register = post("register", **_form(secrets.token_hex(8)))
+        register = post("register", **form(secrets.token_hex(8)))
         return [
-            _row("login", post("login", password="not the password at all"), known, [_address() for _ in known]),
-            _row("forgotten password", post("password-reset"), known, [_address() for _ in known]),
+            _row("login", post("login", password="not the password at all"), known, [fresh_address() for _ in known]),
+            _row("forgotten password", post("password-reset"), known, [fresh_address() for _ in known]),
             _row("registration", register, known, strangers),
-            _row("another link", post("verify-email/resend"), strangers, [_address() for _ in known]),
+            _row("another link", post("verify-email/resend"), strangers, [fresh_address() for _ in known]),
         ]
 
 
@@ -56,22 +56,3 @@ def _row(what: str, ask: Ask, known: list[str], unknown: list[str]) -> Row:
 
 def _body(answer: httpx.Response) -> dict[str, object]:
     return {name: value for name, value in answer.json().items() if name != "request_id"}
-
-
-def _accounts(bench: Bench, client: httpx.Client) -> Iterator[str]:
-    """Addresses of new accounts that are proven."""
-    waiting = [_address() for _ in range(TRIES)]
-    for email in waiting:
-        client.post("/api/auth/register", json={"email": email, **_form("x")}).raise_for_status()
-    for email in waiting:
-        token = token_in(bench.platform.inbox.wait_for(email, timeout=60)[-1])
-        client.post("/api/auth/verify-email", json={"token": token}).raise_for_status()
-        yield email
-
-
-def _form(name: str) -> dict[str, str]:
-    return {"password": "seven quiet herons wade at dawn", "full_name": f"Ada {name}", "organization_name": "Engines"}
-
-
-def _address() -> str:
-    return f"ada.{secrets.token_hex(8)}@example.com"

@@ -1,6 +1,7 @@
 """HTTP load by wrk (Debian's package), which takes little of the processors that it shares with what it measures."""
 
 import json
+import random
 import shutil
 import statistics
 import subprocess
@@ -8,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-REPORT = Path(__file__).with_name("report.lua")
+REPORT, BODIES, CHAIN = (Path(__file__).with_name(f"{name}.lua") for name in ("report", "bodies", "chain"))
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,10 @@ class Target:
 
     url: str
     headers: Mapping[str, str]
-    body: str | None = None
+    bodies: Sequence[str] = ()
+    """Posted one after the other, from anywhere on; none is a GET."""
+    chain: Sequence[str] = ()
+    """Refresh tokens to post: each goes into one request, and the one that is answered into a later one."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,15 @@ def run(target: Target, *, connections: int, seconds: int, folder: Path) -> Load
 
 
 def _script(target: Target) -> str:
-    if target.body is None:
-        return ""
-    return f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [==[{target.body}]==]\n'
+    if target.chain:
+        return f"tokens = {_lua(target.chain)}\n" + CHAIN.read_text()
+    if target.bodies:
+        return f"bodies, number = {_lua(target.bodies)}, {random.randrange(len(target.bodies))}\n" + BODIES.read_text()
+    return ""
+
+
+def _lua(texts: Sequence[str]) -> str:
+    return "{" + ",".join(f"[==[{text}]==]" for text in texts) + "}"
 
 
 def rounds(

@@ -16,26 +16,27 @@ from omnify_shared import clock
 from omnify_shared.identity import AUDIENCE, ISSUER, Identity
 from omnify_shared.ids import new_id
 from omnify_shared.jwks import Jwks
-from perf.measure import Row, in_turn
+from perf.measure import Row, in_turn, percentile
 
 CORES = 2
 
 
-def argon2_per_second(seconds: float = 4) -> float:
-    """Argon2id verifications (19 MiB, t=2, p=1) per second with one thread per core."""
+def argon2(seconds: float) -> tuple[float, float]:
+    """Argon2id verifications (19 MiB, t=2, p=1) per second with one thread per core, and CPU seconds of each."""
     hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
     digest = hasher.hash("a password of some length")
-    deadline = time.perf_counter() + seconds
+    started, used = time.perf_counter(), time.process_time()
 
     def lane(_: int) -> int:
         count = 0
-        while time.perf_counter() < deadline:
+        while time.perf_counter() < started + seconds:
             hasher.verify(digest, "a password of some length")
             count += 1
         return count
 
     with ThreadPoolExecutor(CORES) as pool:
-        return sum(pool.map(lane, range(CORES))) / seconds
+        count = sum(pool.map(lane, range(CORES)))
+    return count / (time.perf_counter() - started), (time.process_time() - used) / count
 
 
 def pandas_rows_per_second(file: Path) -> tuple[float, int]:
@@ -81,10 +82,18 @@ async def token_checks() -> list[Row]:
 
     again, floor = await in_turn([recheck, verify], 2000, warm=200)
     first, first_floor = await in_turn([check, verify], 2000, warm=200)
+    slowest = percentile([await _milliseconds(identity, _token(key)) for _ in range(2000)], 0.99)
     return [
         Row("token check, as requests pay it", again, floor, "ms", "<= 1.5"),
         Row("token check, first sight of a token", first, first_floor, "ms", "<= 1.5"),
+        Row("token check, first sight, p99 / 2 ms", slowest, 2, "ms", "<= 1"),
     ]
+
+
+async def _milliseconds(identity: Identity, token: str) -> float:
+    started = time.perf_counter()
+    await identity.verify(token)
+    return (time.perf_counter() - started) * 1000
 
 
 def _token(key: ec.EllipticCurvePrivateKey) -> str:

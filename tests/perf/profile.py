@@ -37,7 +37,7 @@ def _me(bench: Bench) -> None:
 
 
 def _login(bench: Bench) -> None:
-    load.run(bench.login, connections=4, seconds=SECONDS + 2, folder=bench.folder)
+    load.run(bench.sign_ins, connections=4, seconds=SECONDS + 2, folder=bench.folder)
 
 
 def _import(bench: Bench) -> None:

@@ -1,7 +1,7 @@
 """What the parts of one benchmark run share: servers, and one platform per set, started when a part first needs it."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -26,9 +26,17 @@ class Run:
 
     @cached_property
     def bench(self) -> services.Bench:
-        """The platform with one user who has signed in, beside an echo behind two sidecars."""
-        home = self.backing.home(self.folder / "platform", self.set_name)
+        """The platform that most parts measure."""
+        return self._stack.enter_context(self.platform("platform"))
+
+    @contextmanager
+    def platform(self, name: str) -> Iterator[services.Bench]:
+        """A platform with one user who has signed in, beside an echo behind two sidecars."""
+        home = self.backing.home(self.folder / name, self.set_name)
         platform = Platform(home, self.backing.mailbox, {"OMNIFY_LOG_LEVEL": "WARNING", "AUTH_SESSIONS_PER_USER": "10"})
-        self._stack.callback(platform.stop)
-        echo = self._stack.enter_context(services.echo_floor(self.backing, self.set_name, self.folder))
-        return services.Bench(platform.start(), echo, self.folder)
+        folder = self.folder / f"{name}-echo"
+        try:
+            with services.echo_floor(self.backing, self.set_name, folder) as echo:
+                yield services.Bench(platform.start(), echo, self.folder)
+        finally:
+            platform.stop()

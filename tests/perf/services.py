@@ -1,6 +1,5 @@
 """Benchmarks of the running platform, against bare apps and libraries in the same run."""
 
-import json
 import random
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,7 @@ from omnify_local.ports import free_port
 from omnify_shared.testing import ExtraApp, Platform, Service, Sidecar
 from omnify_shared.testing.backing import Backing
 from perf import load, processors
+from perf.accounts import Accounts
 from perf.load import Target
 from perf.measure import Row
 
@@ -61,11 +62,15 @@ class Bench:
         token = marketer.tokens["access_token"]
         return Target(self.platform.url + path, {"Authorization": f"Bearer {token}"})
 
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Many accounts, made when a part first needs them."""
+        return Accounts(self.platform.url, self.platform.inbox)
+
     @property
-    def login(self) -> Target:
-        """A sign-in of the one user."""
-        body = json.dumps({"email": self.marketer.email, "password": self.marketer.password})
-        return Target(self.platform.url + "/api/auth/login", {}, body)
+    def sign_ins(self) -> Target:
+        """Sign-ins of all of them in turn."""
+        return Target(self.platform.url + "/api/auth/login", {}, self.accounts.bodies)
 
     def calls(self) -> list[Row]:
         """`GET /api/auth/me` through the gateway."""
@@ -75,15 +80,6 @@ class Bench:
         ours, floor = load.rounds([me, self.echo], connections=32, folder=self.folder)
         rows.append(Row("the same, throughput, 32 connections / echo", ours.rate, floor.rate, "/s", ">= 0.6"))
         return rows
-
-    def logins(self) -> list[Row]:
-        """Logins per second against the Argon2 verifications that the same cores can do."""
-        rates, floors = [], []
-        for _ in range(3):
-            [done] = load.rounds([self.login], connections=4, folder=self.folder, times=1, seconds=5)
-            rates.append(done.rate)
-            floors.append(processors.argon2_per_second(4))
-        return [Row("logins / Argon2 verifications", sorted(rates)[1], sorted(floors)[1], "/s", ">= 0.85")]
 
     def imports(self) -> list[Row]:
         """The big order file, from upload to completion, against pandas."""

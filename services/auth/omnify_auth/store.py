@@ -1,5 +1,6 @@
 """The documents of auth: the only module that touches state."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from omnify_auth.api_keys import API_KEY_MOST, ApiKey, ApiKeyList
@@ -26,14 +27,23 @@ from omnify_auth.records import (
 from omnify_auth.role_book import RoleBook
 from omnify_auth.rosters import Roster
 from omnify_auth.settings import AuthSettings
-from omnify_shared.documents import Documents, key_of
-from omnify_shared.envelope import Codec
+from omnify_shared.documents import Documents, Seen, key_of
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.state import StateStore
 
 _GUARD_OF_NOBODY = timedelta(days=30)
 _MARGIN = timedelta(days=1)
 SHOWN_AGE = 1.0  # seconds; as old as a revocation may be unknown to a replica
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand with a user whose password was right, read after that was known."""
+
+    guard: Guard | None
+    factors: Factors | None
+    organization: Organization | None
+    sessions: Seen[UserSessions]
 
 
 class Store:
@@ -93,13 +103,17 @@ class Store:
 
     async def guard_and_address(self, name: str) -> tuple[Guard | None, Address | None]:
         """The guard and the claim of one address, in one read."""
-        guard, address = key_of("guard", (name,)), key_of("address", (name,))
-        found = await self._state.get_many((guard, address))
-        return (
-            _GUARDS.decode(found[guard].data).data if guard in found else None,
-            _ADDRESSES.decode(found[address].data).data if address in found else None,
+        found = await self._state.get_many((key_of("guard", (name,)), key_of("address", (name,))))
+        return self.guards.seen(found, name).value, self.addresses.seen(found, name).value
+
+    async def standing(self, user_id: str, organization_id: str, name: str | None = None) -> Standing:
+        """What the rest of a user's sign-in decides on, in one read; the guard that of the address' `name`, if any."""
+        keys = [("factors", user_id), ("organization", organization_id), ("user_sessions", user_id)]
+        keys += [("guard", name)] if name else []
+        found = await self._state.get_many(key_of(kind, (key,)) for kind, key in keys)
+        return Standing(
+            guard=self.guards.seen(found, name).value if name else None,
+            factors=self.factors.seen(found, user_id).value,
+            organization=self.organizations.seen(found, organization_id).value,
+            sessions=self.user_sessions.seen(found, user_id),
         )
-
-
-_GUARDS = Codec(Guard)
-_ADDRESSES = Codec(Address)

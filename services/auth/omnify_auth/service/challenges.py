@@ -7,7 +7,7 @@ from uuid import UUID
 
 from omnify_auth.errors import InvalidChallenge, MfaRequired
 from omnify_auth.factors import methods_of
-from omnify_auth.records import Challenge, User
+from omnify_auth.records import Challenge, Factors, User
 from omnify_auth.store import Store
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
@@ -21,9 +21,9 @@ class Challenges:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def demand(self, user: User) -> None:
+    async def demand(self, user: User, factors: Factors | None) -> None:
         """After a right password: raises MfaRequired, with a new challenge, when the user has a second factor."""
-        methods = methods_of(await self._store.factors.get(user.user_id))
+        methods = methods_of(factors)
         if not methods:
             return
         challenge_id, secret = new_id(), secrets.token_urlsafe(32)

@@ -69,7 +69,10 @@ class Guessing:
 
         `notice` makes an event that tells the user of that many wrong ones, where all free ones were used up.
         """
-        guard = await self._store.guards.get(name)
+        await self.settle(name, await self._store.guards.get(name), notice)
+
+    async def settle(self, name: str, guard: Guard | None, notice: Notice | None = None) -> None:
+        """As `right`, with the guard as it was read after the comparison."""
         self._refuse_in_wait(guard)
         if guard is None or guard.failures == 0:
             return

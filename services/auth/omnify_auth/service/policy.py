@@ -22,15 +22,20 @@ class MfaPolicies:
         self._roles = Roles(store)
         self._grace = settings.mfa_grace
 
-    async def wants_enrolment(self, session: Session, user: User, roles: tuple[str, ...]) -> bool:
+    async def wants_enrolment(
+        self, session: Session, user: User, roles: tuple[str, ...], known: Organization | None = None
+    ) -> bool:
         """Whether a session is held back because its user has shown no second factor in it."""
-        return "mfa" not in session.amr and await self.demands(session.organization_id, user, roles)
+        return "mfa" not in session.amr and await self.demands(session.organization_id, user, roles, known)
 
-    async def demands(self, organization_id: str, user: User, roles: tuple[str, ...]) -> bool:
-        """Whether the user must have a second factor by now."""
+    async def demands(
+        self, organization_id: str, user: User, roles: tuple[str, ...], known: Organization | None = None
+    ) -> bool:
+        """Whether the user must have a second factor by now; `known` is an organisation that was just read."""
         if clock.now() < user.created_at + self._grace:
             return False
-        organization = await self._store.organizations.get(organization_id)
+        organization = known if known and known.organization_id == organization_id else None
+        organization = organization or await self._store.organizations.get(organization_id)
         policy = organization.mfa_policy if organization else "privileged"
         if policy != "privileged":
             return policy == "required"

@@ -12,7 +12,7 @@ from omnify_auth.service.letters import Letters
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_shared import clock
-from omnify_shared.documents import Emit
+from omnify_shared.documents import Emit, Seen
 from omnify_shared.problems import NotFound
 
 _DEVICES = 30  # known ones of a user; the one not used for longest is forgotten
@@ -35,8 +35,11 @@ class SessionList:
         self._letters = letters
         self._most = settings.sessions_per_user
 
-    async def add(self, user: User, session: Session, client: Client) -> None:
-        """Lists a new session, ends the oldest beyond the limit, and tells the user of a device not seen before."""
+    async def add(self, user: User, session: Session, client: Client, before: Seen[UserSessions]) -> None:
+        """Lists a new session, ends the oldest beyond the limit, and tells the user of a device not seen before.
+
+        `before` is the list as read a moment ago.
+        """
         seen = ListedSession(
             session_id=session.session_id,
             device_id=client.device_id(user.user_id),
@@ -45,7 +48,7 @@ class SessionList:
             signed_in_at=session.signed_in_at,
             expires_at=session.expires_at,
         )
-        known = await self._of(user.user_id)
+        known = before.value or _nothing(user.user_id)
         over = await self._room_made(user, known)
         notice = await self._notice(user, seen) if known.devices and not _knows(known, seen) else None
 
@@ -54,7 +57,8 @@ class SessionList:
                 emit(notice)
             return _with(listed, seen, over)
 
-        await self._store.user_sessions.upsert(user.user_id, initial=lambda: _nothing(user.user_id), change=change)
+        nothing = _nothing(user.user_id)
+        await self._store.user_sessions.upsert(user.user_id, initial=lambda: nothing, change=change, seen=before)
 
     async def live(self, user_id: str) -> tuple[LiveSession, ...]:
         """The sessions of a user that go on, newest first."""

@@ -34,7 +34,10 @@ class SessionPolicies:
 
     async def lengths(self, organization_id: str) -> Lengths:
         """What holds for a sign-in now."""
-        organization = await self._store.organizations.get(organization_id)
+        return self.lengths_of(await self._store.organizations.get(organization_id))
+
+    def lengths_of(self, organization: Organization | None) -> Lengths:
+        """What an organisation asks for; None, a space of one's own, asks for nothing."""
         return self._of(organization) if organization else self._most
 
     async def change(self, organization_id: str, actor_id: str, wanted: Lengths) -> Lengths:

@@ -7,7 +7,7 @@ from omnify_auth.access import has_ended
 from omnify_auth.devices import Client
 from omnify_auth.errors import InvalidRefreshToken
 from omnify_auth.events import RefreshRefused, SessionStarted
-from omnify_auth.records import Session, Spent, User
+from omnify_auth.records import Organization, Session, Spent, User
 from omnify_auth.refresh import RefreshToken, RefreshTokens, judge
 from omnify_auth.service.directory import grants_in, home_of, is_active, placed, roles_in
 from omnify_auth.service.endings import Endings
@@ -17,7 +17,7 @@ from omnify_auth.service.roles import Roles
 from omnify_auth.service.session_list import SessionList
 from omnify_auth.service.session_policy import SessionPolicies
 from omnify_auth.settings import AuthSettings
-from omnify_auth.store import Store
+from omnify_auth.store import Standing, Store
 from omnify_auth.tokens import AccessToken, AccessTokens
 from omnify_auth.vault import RootKeys
 from omnify_shared import clock
@@ -109,9 +109,12 @@ class Sessions:
         """Ends a session; one that has ended already, or is gone, is no error."""
         await self._endings.end(session_id, "logout")
 
-    async def started(self, user: User, amr: tuple[str, ...], client: Client) -> SignedIn:
-        """A new session of a user who proved who they are by `amr` (RFC 8176)."""
-        lengths = await self._lengths.lengths(home_of(user))
+    async def started(
+        self, user: User, amr: tuple[str, ...], client: Client, standing: Standing | None = None
+    ) -> SignedIn:
+        """A new session of a user who proved who they are by `amr` (RFC 8176); `standing` if it was just read."""
+        standing = standing or await self._store.standing(user.user_id, home_of(user))
+        lengths = self._lengths.lengths_of(standing.organization)
         now, session_id = clock.now(), new_id()
         token = (await self._refresh_tokens()).first(session_id)
         session = Session(
@@ -131,9 +134,9 @@ class Sessions:
         whose = {"user_id": user.user_id, "organization_id": session.organization_id}
         begun = SessionStarted(**whose, session_id=session_id, amr=amr)
         await self._store.sessions.create(session_id, value=session, events=[begun], fresh=True)
-        await self._list.add(user, session, client)
+        await self._list.add(user, session, client, standing.sessions)
         reach(WRITTEN)
-        return await self._signed_in(session, user, token)
+        return await self._signed_in(session, user, token, standing.organization)
 
     async def _exchanged(self, token: RefreshToken, successor: RefreshToken) -> Session:
         now = clock.now()
@@ -169,12 +172,16 @@ class Sessions:
         notice = await self._letters.write("session_reused", user) if user else None
         await self._endings.end(session.session_id, "reuse", notice)
 
-    async def _signed_in(self, session: Session, user: User, refresh: RefreshToken) -> SignedIn:
-        access, roles = await self.access(session, user)
+    async def _signed_in(
+        self, session: Session, user: User, refresh: RefreshToken, organization: Organization | None = None
+    ) -> SignedIn:
+        access, roles = await self.access(session, user, organization)
         return SignedIn(access, refresh, placed(session, user), user, roles)
 
-    async def access(self, session: Session, user: User) -> tuple[AccessToken, tuple[str, ...]]:
-        """An access token of a session as it is now, and its roles.
+    async def access(
+        self, session: Session, user: User, organization: Organization | None = None
+    ) -> tuple[AccessToken, tuple[str, ...]]:
+        """An access token of a session as it is now, and its roles; `organization` if it was just read.
 
         Raises InvalidRefreshToken for an app's in an organisation that its user has left.
         """
@@ -182,7 +189,7 @@ class Sessions:
             raise InvalidRefreshToken
         session = placed(session, user)
         roles = roles_in(user, session.organization_id)
-        limited = await self._policy.wants_enrolment(session, user, roles)
+        limited = await self._policy.wants_enrolment(session, user, roles, organization)
         own = (await self._roles.book_of(session.organization_id, roles)).own_permissions(roles)
         access = await self._access_tokens.issue(
             session,

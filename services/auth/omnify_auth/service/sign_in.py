@@ -52,14 +52,15 @@ class SignIn:
         if user is None or not matches:
             await self._guessing.wrong(name, Target(user.user_id, home_of(user)) if user else None)
             raise InvalidCredentials
-        await self._guessing.right(name, partial(self._letters.many_failures, user))
+        standing = await self._store.standing(user.user_id, home_of(user), name)
+        await self._guessing.settle(name, standing.guard, partial(self._letters.many_failures, user))
         if user.verified_at is None:
             raise EmailNotVerified
         if await self._hasher.is_outdated(user.password):
             user = await self._rehashed(user, password)
         reach(CHECKED)
-        await self._challenges.demand(user)
-        return await self._sessions.started(user, ("pwd",), client)
+        await self._challenges.demand(user, standing.factors)
+        return await self._sessions.started(user, ("pwd",), client, standing)
 
     async def _rehashed(self, user: User, password: str) -> User:
         made, old = await self._hasher.hash(password), user.password
