@@ -64,6 +64,9 @@ async def token_checks() -> list[Row]:
         def revoked(self, _: str) -> bool:
             return False
 
+        def outdated(self, *_: object) -> bool:
+            return False
+
     identity = Identity(jwks, NoneRevoked())  # type: ignore[arg-type]
     token = _token(key)
     message, _, encoded = token.rpartition(".")
