@@ -28,6 +28,7 @@ from omnify_shared.testing import Platform
 from omnify_shared.testing.backing import Backing
 from support.golden import beside, rows
 from support.people_apps import with_apps
+from support.people_grants import with_grants
 from support.people_mfa import with_second_factors
 from support.people_org import with_organizations
 
@@ -91,7 +92,7 @@ class People:
         self.known |= with_second_factors(self._person("fay"), self._person("gil"), self.platform.inbox)
         self._change_password(self._person("hal"))
         self._consent()
-        self.known |= with_apps(self.ada)
+        self.known |= with_apps(self.ada) | with_grants(self.ada)
         kim, lou = self._person("kim"), self._person("lou")
         self.known |= with_organizations(kim, lou, address("mia"), self.platform.inbox)
 

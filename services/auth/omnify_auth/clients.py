@@ -8,7 +8,7 @@ from omnify_shared.permissions import PERMISSIONS
 
 GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
 GRANT_TYPES: tuple[str, ...] = get_args(GrantType)
-IDENTITY_SCOPES = ("openid", "profile", "email")
+IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
 SCOPES = frozenset(IDENTITY_SCOPES) | PERMISSIONS
 
 

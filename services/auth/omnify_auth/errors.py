@@ -5,6 +5,7 @@ Problem
 ├── InvalidCredentials     401  unknown address or wrong password: one answer for both
 ├── InvalidRefreshToken    401  unknown, spent, expired or revoked: one answer for all
 ├── WrongPassword          403  the current password that a change asks for is another one
+├── UnprovenRequest        400  an app's request whose app or answer address is not known; shown, never sent
 ├── InvalidToken           400  a mailed token that is unknown, used or expired: one answer for all
 ├── TooManyGuesses         429  wait before the next guess, whether or not the address is known
 ├── MfaRequired            403  right password; a second factor is wanted, with a challenge for it
@@ -37,6 +38,10 @@ class EmailNotVerified(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("open the link in the mail we sent, or ask for a new one")
+
+
+class UnprovenRequest(BadRequest):
+    type, title = "unproven-request", "The app's request can't be answered"
 
 
 class InvalidToken(BadRequest):

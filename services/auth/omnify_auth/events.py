@@ -266,6 +266,23 @@ class ClientDeleted(EventData, type="omnify.auth.oauth_client.deleted.v1"):
     actor_id: str
 
 
+class AppGrantGiven(EventData, type="omnify.auth.oauth_grant.given.v1"):
+    """A user let an app act for them within these scopes. `subject` is the client's id."""
+
+    user_id: str
+    client_id: str
+    organization_id: str
+    scopes: tuple[str, ...]
+
+
+class AppGrantWithdrawn(EventData, type="omnify.auth.oauth_grant.withdrawn.v1"):
+    """A user lets an app act for them no more; its tokens are refused. `subject` is the client's id."""
+
+    user_id: str
+    client_id: str
+    organization_id: str
+
+
 class ApiKeyCreated(EventData, type="omnify.auth.api_key.created.v1"):
     """A user made an API key. `subject` is the key's id."""
 
@@ -311,6 +328,8 @@ EVENTS = (
     ClientChanged,
     ClientSecretRotated,
     ClientDeleted,
+    AppGrantGiven,
+    AppGrantWithdrawn,
     ApiKeyCreated,
     ApiKeyRevoked,
     *ORGANIZATION_EVENTS,

@@ -4,7 +4,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from urllib.parse import parse_qsl, unquote_plus
 
-from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError, InvalidScopeError
 from fastapi import Request
 
 Form = dict[str, str]
@@ -47,3 +47,11 @@ def credentials(request: Request, form: Form) -> tuple[str | None, str | None]:
     if not colon or form.get("client_id", client_id) != unquote_plus(client_id):
         raise InvalidClientError(status_code=401, description="the client gave two ids")
     return unquote_plus(client_id), unquote_plus(secret)
+
+
+def within(scope: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes asked for, each once. Raises InvalidScopeError for one that is not allowed."""
+    asked = tuple(dict.fromkeys(scope.split()))
+    if not asked or not set(asked) <= set(allowed):
+        raise InvalidScopeError("the scope names what the client may not have")
+    return asked

@@ -21,6 +21,9 @@ _CEILINGS: dict[str, Any] = {
     "session_idle": timedelta(days=14),
     "session_overall": timedelta(days=30),
     "refresh_grace": timedelta(seconds=10),
+    "code_ttl": timedelta(seconds=60),
+    "offline_idle": timedelta(days=14),
+    "offline_overall": timedelta(days=30),
     "key_rotation": timedelta(days=1),
     "verification_ttl": timedelta(hours=1),
     "challenge_ttl": timedelta(minutes=5),
@@ -74,8 +77,16 @@ class AuthSettings(Settings):
     session_overall: timedelta = timedelta(hours=24)
     sessions_per_user: int = Field(default=10, ge=1)
     refresh_grace: timedelta = timedelta(seconds=10)
+    code_ttl: timedelta = timedelta(seconds=60)
+    offline_idle: timedelta = timedelta(days=14)
+    offline_overall: timedelta = timedelta(days=30)
     key_rotation: timedelta = timedelta(hours=24)
     key_published_early: timedelta = timedelta(hours=1)
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of ID tokens, and where the endpoints for apps are: the public address."""
+        return self.public_url.rstrip("/")
 
     @model_validator(mode="after")
     def _safe_outside_development(self) -> Self:

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from omnify_auth.api_keys import API_KEY_MOST, ApiKey, ApiKeyList
+from omnify_auth.app_grants import AppGrant, AppGrantList
+from omnify_auth.browsers import Browser
 from omnify_auth.clients import ClientList, OAuthClient
+from omnify_auth.codes import AuthorizationCode
 from omnify_auth.recent import Recent
 from omnify_auth.records import (
     Address,
@@ -68,6 +71,10 @@ class Store:
     | audit        | `<organisation id>/<page>`, or `user.<user id>/<page>` | an event of auth | never  |
     | oauth_client | client id                  | registering an app     | never                        |
     | oauth_clients | organisation id           | registering an app     | never                        |
+    | oauth_code   | digest of the code         | an app's request that its user allowed | a day, for the replayed |
+    | oauth_grant  | `<user id>/<client id>`    | allowing an app        | never                        |
+    | oauth_grants | user id                    | allowing an app        | never                        |
+    | browser      | digest of the cookie       | a sign-in on our pages | as session                   |
     | api_key      | key id                     | making an API key      | its end, and a day           |
     | api_keys     | `<organisation id>/<user id>` | making an API key   | never                        |
     | keyring      | "main"                     | first use              | never                        |
@@ -96,6 +103,10 @@ class Store:
         self.audit = Documents(state, "audit", AuditPage)
         self.clients = Documents(state, "oauth_client", OAuthClient, outbox=outbox)
         self.client_lists = Documents(state, "oauth_clients", ClientList)
+        self.codes = Documents(state, "oauth_code", AuthorizationCode, ttl=_MARGIN)
+        self.app_grants = Documents(state, "oauth_grant", AppGrant, outbox=outbox)
+        self.app_grant_lists = Documents(state, "oauth_grants", AppGrantList)
+        self.browsers = Documents(state, "browser", Browser, ttl=settings.session_overall + _MARGIN)
         self.api_keys = Documents(state, "api_key", ApiKey, outbox=outbox, ttl=API_KEY_MOST + _MARGIN)
         self.api_key_lists = Documents(state, "api_keys", ApiKeyList)
         self.keyring = Documents(state, "keyring", Ring)

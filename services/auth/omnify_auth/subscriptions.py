@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omnify_auth.events import EVENTS, AddressChanged
+from omnify_auth.events import EVENTS, AddressChanged, AppGrantWithdrawn
 from omnify_auth.organization_events import (
     MemberAdded,
     MemberChanged,
@@ -37,6 +37,8 @@ async def _follow(data: Any, service: AuthService) -> None:
     match data:
         case AddressChanged():
             await service.address_change.release(data.user_id)
+        case AppGrantWithdrawn():
+            await service.app_grants.settle(data.user_id, data.client_id)
         case OrganizationDeleted():
             await service.organizations.clear(data.organization_id, data.actor_id)
         case OwnershipTransferred():

@@ -78,7 +78,9 @@ class AccessTokens:
             "amr": list(session.amr),
         }
         if session.client_id:
-            claims |= {"scope": " ".join(session.scope), "parent_sid": session.parent_id}
+            claims |= {"scope": " ".join(session.scope)}
+        if session.parent_id:
+            claims |= {"parent_sid": session.parent_id}
         if limited:
             claims |= {"roles": [], "mfa_enrolment_required": True}
         else:

@@ -1,7 +1,8 @@
 """Which headers cross the gateway, and what it adds.
 
 Dropped both ways: hop-by-hop headers and those that Connection names (RFC 9110 §7.6.1). Dropped inbound: everything
-that a service would believe because a sidecar or the gateway says it (`dapr-*`, `x-forwarded-*`, `forwarded`).
+that a service would believe because a sidecar or the gateway says it (`dapr-*`, `x-forwarded-*`, `forwarded`), and
+cookies, but on the way to a page that has them: the cookie of a signed-in browser is auth's alone.
 """
 
 import re
@@ -31,9 +32,11 @@ _REQUEST_DROPPED = _HOP_BY_HOP | {
     b"x-real-ip",
     b"x-request-id",
 }
+_WITHOUT_COOKIES = _REQUEST_DROPPED | {b"cookie"}
 _RESPONSE_DROPPED = _HOP_BY_HOP | {b"content-length", b"date", b"server", b"x-request-id"}
 _SECRET_QUERY = re.compile(rb"(token|secret|passw|code|key|sign|assertion|credential|auth)[^=&]*=", re.IGNORECASE)
 
+OWN_COOKIE = b"__Host-omnify"  # of a browser that signed in on auth's pages
 API_SECURITY: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -68,9 +71,9 @@ def traced(traceparent: bytes, query: bytes) -> bytes:
     return traceparent[:-2] + b"00" if query and _SECRET_QUERY.search(query) else traceparent
 
 
-def forwarded(headers: list[Header], limit: int) -> list[bytes]:
+def forwarded(headers: list[Header], limit: int, *, cookies: bool) -> list[bytes]:
     """The caller's headers as lines for the next hop. Raises HeadersTooLarge above `limit` bytes."""
-    dropped = _REQUEST_DROPPED
+    dropped = _REQUEST_DROPPED if cookies else _WITHOUT_COOKIES
     connection = first(headers, b"connection")
     if connection and connection.lower() not in (b"keep-alive", b"close"):
         dropped = dropped | {token.strip().lower() for token in connection.split(b",")}
@@ -82,6 +85,15 @@ def forwarded(headers: list[Header], limit: int) -> list[bytes]:
     if sum(map(len, lines)) + 2 * len(lines) > limit:
         raise HeadersTooLarge(f"The headers exceed {limit} bytes.")
     return lines
+
+
+def for_monolith(headers: list[Header]) -> list[Header]:
+    """The caller's headers for the monolith, which has cookies of its own and no business with ours."""
+    return [(name, _foreign(value)) if name == b"cookie" else (name, value) for name, value in headers]
+
+
+def _foreign(cookies: bytes) -> bytes:
+    return b"; ".join(one for one in cookies.split(b"; ") if not one.strip().startswith(OWN_COOKIE + b"="))
 
 
 def client_address(scope: Any, trusted_hops: int) -> bytes:

@@ -42,6 +42,7 @@ class Target:
     lead: bytes
     extra: tuple[bytes, ...]
     security: tuple[Header, ...]
+    cookies: bool
 
 
 class Proxy:
@@ -103,7 +104,8 @@ class Proxy:
         target = await self._target(scope)
         answer.route = target.route
         body = RequestBody(scope, receive, limit=target.limits.body, idle=self._settings.idle_timeout)
-        headers = scope["headers"] if target.lead else await self._api_keys.exchanged(scope["headers"])
+        given = scope["headers"]
+        headers = h.for_monolith(given) if target.lead else await self._api_keys.exchanged(given)
         head = self._head({**scope, "headers": headers}, target, body, answer)
         await body.read_if_short()
         try:
@@ -115,8 +117,8 @@ class Proxy:
             raise ServiceUnavailable("The gateway's sidecar is not available; please try again.") from None
         except BrokenOff:
             raise BadGateway(f"The connection to the service '{target.app_id}' broke off.") from None
-        if connection.status == 401 and headers is not scope["headers"]:
-            self._api_keys.forget(scope["headers"])
+        if connection.status == 401 and not target.lead and headers is not given:
+            self._api_keys.forget(given)
         try:
             await self._relay(connection, target, receive, answer)
         finally:
@@ -129,13 +131,13 @@ class Proxy:
             raise MethodRefused(f"{scope['method']} is not served.", headers={"Allow": ", ".join(sorted(METHODS))})
         if route := self._table.find(path):
             extra = (b"dapr-app-id: " + route.app_id.encode(), *self._token)
-            return Target(route.app_id, route.prefix, route.limits, b"", extra, self._api_security)
+            return Target(route.app_id, route.prefix, route.limits, b"", extra, self._api_security, route.cookies)
         if not await self._monolith.declared():
             raise UnknownPath("No service answers at this path.")
         name = self._settings.monolith_endpoint
         # By full path: with a header alone, daprd would take a path such as /v1.0/state/… for its own API.
         lead = f"/v1.0/invoke/{name}/method".encode()
-        return Target(name, name, MONOLITH_LIMITS, lead, self._token, self._site_security)
+        return Target(name, name, MONOLITH_LIMITS, lead, self._token, self._site_security, cookies=True)
 
     def _head(self, scope: Scope, target: Target, body: RequestBody, answer: Answer) -> bytes:
         hops = self._settings.trusted_hops
@@ -145,7 +147,7 @@ class Proxy:
             scope["method"].encode() + b" " + url + b" HTTP/1.1",
             b"host: " + target.app_id.encode(),
             *target.extra,
-            *h.forwarded(scope["headers"], self._settings.max_header_bytes),
+            *h.forwarded(scope["headers"], self._settings.max_header_bytes, cookies=target.cookies),
             *body.framing,
             b"x-forwarded-for: " + h.client_address(scope, hops),
             b"x-forwarded-proto: " + h.scheme(scope, hops),

@@ -16,18 +16,27 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """All paths at or below `prefix` go to `app_id`; a longer prefix only changes the limits of the same app."""
+    """All paths at or below `prefix` go to `app_id`; a longer prefix only changes the limits of the same app.
+
+    `cookies` is for pages of ours alone: an API takes tokens, and whoever needs no cookie gets none.
+    """
 
     prefix: str
     app_id: str
     limits: Limits = Limits()
+    cookies: bool = False
 
 
 ROUTES = (
     Route("/.well-known/jwks.json", "auth"),
+    Route("/.well-known/oauth-authorization-server", "auth"),
+    Route("/.well-known/openid-configuration", "auth"),
+    Route("/oauth/authorize", "auth", cookies=True),
     Route("/oauth/introspect", "auth"),
+    Route("/oauth/logout", "auth", cookies=True),
     Route("/oauth/revoke", "auth"),
     Route("/oauth/token", "auth"),
+    Route("/oauth/userinfo", "auth"),
     Route("/api/oauth", "auth"),
     Route("/api/api-keys", "auth"),
     Route("/api/audit", "auth"),

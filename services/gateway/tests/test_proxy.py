@@ -62,9 +62,19 @@ def test_the_caller_cannot_speak_for_the_platform(client: httpx.Client, services
     assert values["dapr-api-token"] == services.home.app_api_token
     assert values["x-forwarded-for"] == "127.0.0.1"
     assert values["x-forwarded-proto"] == "http"
-    assert (values["authorization"], values["cookie"]) == ("Bearer mine", "a=b")
+    assert values["authorization"] == "Bearer mine"
+    assert "cookie" not in values, "an API takes tokens"
     assert not any("6.6.6.6" in value or "evil" in value for _, value in seen["headers"])
     assert "x-real-ip" not in names
+
+
+@pytest.mark.parametrize("path", ["/oauth/authorize", "/oauth/authorize/sign-in", "/oauth/logout"])
+def test_a_browsers_cookie_reaches_the_pages_and_nothing_else(client: httpx.Client, path: str) -> None:
+    headers = {"cookie": "__Host-omnify=secret"}
+    assert ["cookie", "__Host-omnify=secret"] in client.get(path, headers=headers).json()["headers"]
+    for other in ("/oauth/token", "/oauth/userinfo", "/api/auth/me", "/api/analytics/x"):
+        names = {name for name, _ in client.get(other, headers=headers).json()["headers"]}
+        assert "cookie" not in names, other
 
 
 def test_hop_by_hop_headers_stay_on_their_hop(client: httpx.Client) -> None:

@@ -1,26 +1,32 @@
-"""HTTP, a module an area: `/api` for people's clients, `/.well-known` for verifiers, `/internal` for peers."""
+"""HTTP, a module an area: `/api` for people's clients, `/oauth` for apps and the pages that they send people to,
+`/.well-known` for verifiers, `/internal` for peers."""
 
 from omnify_auth.routes import (
     accounts,
     addresses,
     api_keys,
     audit,
+    authorize,
+    discovery,
     exports,
     internal,
     invitations,
     keys,
     legal,
+    logout,
     members,
     mfa,
     my_sessions,
     oauth,
     oauth_clients,
+    oauth_grants,
     organizations,
     passkeys,
     passwords,
     rbac,
     sessions,
     signing_in,
+    userinfo,
 )
 
 ROUTERS = (
@@ -43,6 +49,11 @@ ROUTERS = (
     invitations.links,
     oauth_clients.router,
     oauth.router,
+    oauth_grants.router,
+    authorize.router,
+    logout.router,
+    userinfo.router,
+    discovery.router,
     api_keys.router,
     api_keys.exchange,
     keys.router,

@@ -12,6 +12,7 @@ from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.oauth_forms import Form, credentials, form_of
 from omnify_auth.schemas.oauth import AppTokenOut
 from omnify_auth.service import AuthService
+from omnify_auth.service.app_sessions import Granted
 
 router = APIRouter(tags=["oauth"])
 
@@ -28,8 +29,12 @@ def form_body(*required: str, **fields: str) -> dict[str, Any]:
     response_model=AppTokenOut,
     openapi_extra=form_body(
         "grant_type",
-        grant_type="client_credentials",
+        grant_type="authorization_code, refresh_token or client_credentials.",
         scope="Space-separated; all that the client may have without it.",
+        code="With authorization_code: the code that the user's browser brought.",
+        redirect_uri="With authorization_code: the one of the authorization request.",
+        code_verifier="With authorization_code: what its code_challenge was made of (RFC 7636).",
+        refresh_token="With refresh_token: the newest one.",  # noqa: S106 - a text
         client_id="With client_secret, where HTTP Basic is not used; alone from a public client.",
         client_secret="The client's secret.",  # noqa: S106 - a text
     ),
@@ -39,6 +44,10 @@ async def token(request: Request, service: ServiceDep) -> JSONResponse:
     form = await form_of(request)
     client = await authenticated(request, form, service)
     match form.get("grant_type"):
+        case "authorization_code":
+            return answered(granted(await service.app_sessions.begin(client, form)))
+        case "refresh_token":
+            return answered(granted(await service.app_sessions.refresh(client, form)))
         case "client_credentials":
             access, scope = await service.app_tokens.issue(client, form.get("scope"))
             body: dict[str, Any] = {"access_token": access.text, "expires_in": access.expires_in}
@@ -49,9 +58,16 @@ async def token(request: Request, service: ServiceDep) -> JSONResponse:
     return answered(body | {"token_type": "Bearer", "scope": " ".join(scope)})
 
 
+def granted(made: Granted) -> dict[str, Any]:
+    """What an app gets in a user's name (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3)."""
+    body = {"access_token": made.access.text, "token_type": "Bearer", "expires_in": made.access.expires_in}
+    more = {"refresh_token": made.refresh_token, "id_token": made.id_token}
+    return body | {"scope": " ".join(made.scope)} | {name: text for name, text in more.items() if text}
+
+
 _TOKEN_FORM = form_body(
     "token",
-    **{"token": "An access token.", "client_id": "As for a token.", "client_secret": "As for a token."},
+    **{"token": "An access or refresh token.", "client_id": "As for a token.", "client_secret": "As for a token."},
 )
 
 

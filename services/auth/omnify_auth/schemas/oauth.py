@@ -11,7 +11,7 @@ from omnify_auth.schemas.types import Input, Name, Output
 _Uri = Annotated[str, Field(min_length=1, max_length=512)]
 Uris = Annotated[tuple[_Uri, ...], Field(max_length=10)]
 Scope = Literal[
-    "openid", "profile", "email",
+    "openid", "profile", "email", "offline_access",
     "campaign:view", "campaign:create", "campaign:edit", "campaign:delete", "campaign:publish",
     "creative:view", "creative:create", "creative:edit", "creative:delete",
     "analytics:view", "analytics:export", "analytics:admin",
@@ -21,7 +21,9 @@ Scope = Literal[
     "agent:view", "agent:create", "agent:edit", "agent:execute", "agent:delete",
     "settings:view", "settings:edit",
 ]  # fmt: skip
-Scopes = Annotated[tuple[Scope, ...], Field(max_length=40, description="Permissions, and openid, profile, email.")]
+Scopes = Annotated[
+    tuple[Scope, ...], Field(max_length=40, description="Permissions, and openid, profile, email, offline_access.")
+]
 GrantTypes = Annotated[tuple[GrantType, ...], Field(min_length=1, max_length=3)]
 
 
@@ -104,4 +106,27 @@ class AppTokenOut(Output):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int = Field(description="Seconds until the access token expires.")
-    scope: str = Field(description="What it may do: permissions, space-separated.")
+    scope: str = Field(description="What it may do: permissions, and what the user lets the app know, space-separated.")
+    refresh_token: str | None = Field(default=None, description="Of a user's grant; the newest one alone counts.")
+    id_token: str | None = Field(default=None, description="Who signed in (OpenID Connect), with the scope openid.")
+
+
+class UserInfoOut(Output):
+    """OpenID Connect Core §5.3.2; what the scopes do not cover is left out."""
+
+    sub: str
+    name: str | None = Field(default=None, description="With the scope profile.")
+    email: str | None = Field(default=None, description="With the scope email.")
+    email_verified: bool | None = Field(default=None, description="With the scope email.")
+
+
+class AppGrantOut(Output):
+    client_id: str
+    name: str
+    organization_id: str
+    scopes: tuple[str, ...]
+    given_at: datetime
+
+
+class AppGrantsOut(Output):
+    grants: tuple[AppGrantOut, ...]

@@ -10,8 +10,12 @@ from omnify_auth.legal import Library
 from omnify_auth.metrics import LoginMetrics
 from omnify_auth.service.address_change import AddressChange
 from omnify_auth.service.api_keys import ApiKeys
+from omnify_auth.service.app_grants import AppGrants
+from omnify_auth.service.app_sessions import AppSessions
 from omnify_auth.service.app_tokens import AppTokens
 from omnify_auth.service.audit import AuditLog
+from omnify_auth.service.authorization import Authorization
+from omnify_auth.service.browsers import Browsers
 from omnify_auth.service.clients import Clients
 from omnify_auth.service.consents import ConsentBook
 from omnify_auth.service.credentials import Credentials
@@ -45,6 +49,7 @@ from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_auth.tokens import AccessTokens
 from omnify_auth.vault import RootKeys, Vault
+from omnify_shared.identity import Identity
 from omnify_shared.platform import Platform
 
 
@@ -86,9 +91,9 @@ class AuthService:
         self.second_step = SecondStep(store, factor, self.passkeys, self.sessions)
         revocations = platform.identity.revocations
         self.clients = Clients(store, revocations)
-        self.app_tokens = AppTokens(store, access_tokens, platform.identity)
         self.api_keys = ApiKeys(store, access_tokens, revocations)
         self._organize(flood, endings, settings)
+        self._provide(roots, endings, access_tokens, platform.identity, settings)
         self.step_up = StepUp(store, passwords, factor, self.sessions)
 
     def _organize(self, flood: MailFlood, endings: Endings, settings: AuthSettings) -> None:
@@ -102,6 +107,23 @@ class AuthService:
         self.organizations = Organizations(
             self.directory, self.store, self.members, self.clients, self.session_policies, endings
         )
+
+    def _provide(
+        self,
+        roots: RootKeys,
+        endings: Endings,
+        access_tokens: AccessTokens,
+        identity: Identity,
+        settings: AuthSettings,
+    ) -> None:
+        self.issuer = settings.issuer
+        self.app_grants = AppGrants(self.store, endings)
+        self.browsers = Browsers(self.store, roots, self.sessions, endings)
+        self.authorization = Authorization(
+            self.store, self.clients, self.app_grants, self.mfa_policies, self.keyring, settings
+        )
+        self.app_sessions = AppSessions(self.store, self.app_grants, self.sessions, endings, access_tokens, settings)
+        self.app_tokens = AppTokens(self.store, access_tokens, identity, self.app_sessions)
 
     async def jwks(self) -> dict[str, Any]:
         """The published signing keys as a JWK Set."""

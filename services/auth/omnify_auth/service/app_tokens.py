@@ -1,11 +1,14 @@
-"""Tokens of an app in its own name (client credentials, RFC 6749 §4.4): given, looked at, ended."""
+"""Tokens of an app: in its own name given (client credentials, RFC 6749 §4.4), and all looked at and ended."""
 
 from typing import Any
 
-from authlib.oauth2.rfc6749.errors import InvalidScopeError, UnauthorizedClientError
+from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 
 from omnify_auth.clients import IDENTITY_SCOPES, OAuthClient
 from omnify_auth.events import SessionRevoked
+from omnify_auth.oauth_forms import within
+from omnify_auth.records import Session
+from omnify_auth.service.app_sessions import AppSessions
 from omnify_auth.settings import CLOCK_LEEWAY
 from omnify_auth.store import Store
 from omnify_auth.tokens import AccessToken, AccessTokens, App
@@ -20,10 +23,11 @@ from omnify_shared.revocations import TOKEN_LIFE
 class AppTokens:
     """The app is the principal: of its organisation, with its scopes as permissions."""
 
-    def __init__(self, store: Store, access_tokens: AccessTokens, identity: Identity) -> None:
+    def __init__(self, store: Store, access_tokens: AccessTokens, identity: Identity, sessions: AppSessions) -> None:
         self._store = store
         self._access_tokens = access_tokens
         self._identity = identity
+        self._sessions = sessions
 
     async def issue(self, client: OAuthClient, scope: str | None) -> tuple[AccessToken, tuple[str, ...]]:
         """An access token and its scope: what is asked for, or all that the client may have in its own name."""
@@ -44,9 +48,13 @@ class AppTokens:
 
     async def revoke(self, client: OAuthClient, text: str) -> None:
         """Ends a token of the client's own (RFC 7009), in every service within seconds; any other is left alone."""
+        if session := await self._sessions.of_token(client, text):
+            return await self._sessions.revoke(client, session.session_id)
         principal = await self._own(client, text)
         if principal is None:
-            return
+            return None
+        if principal.user_id != client.client_id:
+            return await self._sessions.revoke(client, principal.session_id)
 
         def change(client: OAuthClient, emit: Emit) -> OAuthClient:
             until = clock.now() + TOKEN_LIFE + CLOCK_LEEWAY
@@ -59,6 +67,8 @@ class AppTokens:
 
     async def introspect(self, client: OAuthClient, text: str) -> dict[str, Any]:
         """What a token of the client's own is worth now (RFC 7662 §2.2); of any other just that it is not active."""
+        if session := await self._sessions.of_token(client, text):
+            return _shown(session)
         principal = await self._own(client, text)
         if principal is None:
             return {"active": False}
@@ -82,9 +92,12 @@ class AppTokens:
         return principal if principal.client_id == client.client_id else None
 
 
-def within(scope: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-    """The scopes asked for, each once. Raises InvalidScopeError for one that is not allowed."""
-    asked = tuple(dict.fromkeys(scope.split()))
-    if not asked or not set(asked) <= set(allowed):
-        raise InvalidScopeError("the scope names what the client may not have")
-    return asked
+def _shown(session: Session) -> dict[str, Any]:
+    """What a refresh token of a session is worth."""
+    return {
+        "active": True,
+        "client_id": session.client_id,
+        "sub": session.user_id,
+        "scope": " ".join(session.scope),
+        "exp": int(min(session.expires_at, session.idle_expires_at).timestamp()),
+    }

@@ -2,7 +2,7 @@
 
 from omnify_auth.devices import Client
 from omnify_auth.errors import InvalidPasskey
-from omnify_auth.factors import PASSKEY_PROVEN
+from omnify_auth.factors import PASSKEY_PROVEN, methods_of
 from omnify_auth.service.challenges import Challenges
 from omnify_auth.service.directory import home_of
 from omnify_auth.service.passkeys import Passkeys
@@ -28,6 +28,11 @@ class SecondStep:
         proven = await self._factor.prove(Holder(user.user_id, home_of(user)), proof)
         await self._challenges.use(challenge)
         return await self._sessions.started(user, ("pwd", *proven), client)
+
+    async def methods(self, token: str) -> tuple[str, ...]:
+        """By what a challenge can be answered. Raises InvalidChallenge."""
+        _, user = await self._challenges.open(token)
+        return methods_of(await self._store.factors.get(user.user_id))
 
     async def passkey(self, token: str | None, ceremony_id: str, credential: Credential, client: Client) -> SignedIn:
         """Starts a session by a passkey: as the second step of the challenge `token`, or alone.

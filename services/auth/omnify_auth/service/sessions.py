@@ -30,6 +30,7 @@ WRITTEN = point("auth.login.written")
 READ = point("auth.refresh.read")
 ROTATED = point("auth.refresh.rotated")
 SIGNED = point("auth.refresh.signed")
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,17 @@ class Sessions:
 
     async def refresh(self, text: str) -> SignedIn:
         """Exchanges a refresh token for its successor and a new access token. Raises InvalidRefreshToken."""
+        session, user, successor = await self.rotated(text, None)
+        signed_in = await self._signed_in(session, user, successor)
+        reach(SIGNED)
+        return signed_in
+
+    async def rotated(self, text: str, client_id: str | None) -> tuple[Session, User, RefreshToken]:
+        """The session of a refresh token, its user, and the token's successor.
+
+        `client_id` is the app that asks, None for people's own clients: nobody uses another one's token.
+        Raises InvalidRefreshToken.
+        """
         tokens = await self._refresh_tokens()
         token = tokens.read(text)
         if token is None:
@@ -93,7 +105,7 @@ class Sessions:
         successor = tokens.successor(token)
         reach(READ)
         try:
-            session = await self._exchanged(token, successor)
+            session = await self._exchanged(token, successor, client_id)
         except _Reused as reused:
             await self._end_reused(reused.session)
             raise InvalidRefreshToken from None
@@ -101,9 +113,39 @@ class Sessions:
         user = await self._store.users.get(session.user_id)
         if user is None or has_ended(session, user):
             raise InvalidRefreshToken
-        signed_in = await self._signed_in(session, user, successor)
-        reach(SIGNED)
-        return signed_in
+        return session, user, successor
+
+    async def holding(self, text: str) -> Session | None:
+        """The session whose newest refresh token this is, while it goes on."""
+        token = (await self._refresh_tokens()).read(text)
+        session = await self._store.sessions.get(token.session_id) if token else None
+        if token is None or session is None:
+            return None
+        return session if judge(session, token.digest, clock.now(), timedelta()) == "rotate" else None
+
+    async def first_token(self, session_id: str) -> RefreshToken:
+        """The refresh token that a session begins with."""
+        return (await self._refresh_tokens()).first(session_id)
+
+    async def used(self, session_id: str) -> Session | None:
+        """A session that its user is seen to use without a refresh token, so that it stays; None once it has ended."""
+        session = await self._store.sessions.get(session_id)
+        now = clock.now()
+        if session is None or not _goes_on(session, now):
+            return None
+        if min(now + self._idle(session), session.expires_at) - session.idle_expires_at < _MINUTE:
+            return session
+
+        def change(session: Session, emit: Emit) -> Session:
+            if not _goes_on(session, now):
+                return session
+            return session.model_copy(update={"idle_expires_at": min(now + self._idle(session), session.expires_at)})
+
+        try:
+            session = (await self._store.sessions.update(session_id, change=change)).value
+        except Missing:
+            return None
+        return session if _goes_on(session, now) else None
 
     async def logout(self, session_id: str) -> None:
         """Ends a session; one that has ended already, or is gone, is no error."""
@@ -116,7 +158,7 @@ class Sessions:
         standing = standing or await self._store.standing(user.user_id, home_of(user))
         lengths = self._lengths.lengths_of(standing.organization)
         now, session_id = clock.now(), new_id()
-        token = (await self._refresh_tokens()).first(session_id)
+        token = await self.first_token(session_id)
         session = Session(
             session_id=session_id,
             user_id=user.user_id,
@@ -138,10 +180,12 @@ class Sessions:
         reach(WRITTEN)
         return await self._signed_in(session, user, token, standing.organization)
 
-    async def _exchanged(self, token: RefreshToken, successor: RefreshToken) -> Session:
+    async def _exchanged(self, token: RefreshToken, successor: RefreshToken, client_id: str | None) -> Session:
         now = clock.now()
 
         def change(session: Session, emit: Emit) -> Session:
+            if session.client_id != client_id:
+                raise InvalidRefreshToken
             match judge(session, token.digest, now, self._settings.refresh_grace):
                 case "rotate":
                     idle_expires_at = min(now + self._idle(session), session.expires_at)
@@ -164,7 +208,7 @@ class Sessions:
         return session
 
     def _idle(self, session: Session) -> timedelta:
-        most = self._settings.session_idle
+        most = self._settings.offline_idle if _is_offline(session) else self._settings.session_idle
         return most if session.idle_seconds is None else min(most, timedelta(seconds=session.idle_seconds))
 
     async def _end_reused(self, session: Session) -> None:
@@ -179,11 +223,16 @@ class Sessions:
         return SignedIn(access, refresh, placed(session, user), user, roles)
 
     async def access(
-        self, session: Session, user: User, organization: Organization | None = None
+        self,
+        session: Session,
+        user: User,
+        organization: Organization | None = None,
+        client_changed_at: datetime | None = None,
     ) -> tuple[AccessToken, tuple[str, ...]]:
         """An access token of a session as it is now, and its roles; `organization` if it was just read.
 
-        Raises InvalidRefreshToken for an app's in an organisation that its user has left.
+        `client_changed_at` is since when its app may do less. Raises InvalidRefreshToken for an app's in an
+        organisation that its user has left.
         """
         if session.client_id and not is_active(user, session.organization_id):
             raise InvalidRefreshToken
@@ -197,10 +246,19 @@ class Sessions:
             clock.now(),
             permissions=own,
             grants=grants_in(user, session.organization_id),
-            changed_at=user.access_changed_at,
+            changed_at=max((at for at in (user.access_changed_at, client_changed_at) if at), default=None),
             limited=limited,
         )
         return access, () if limited else roles
 
     async def _refresh_tokens(self) -> RefreshTokens:
         return RefreshTokens(await self._roots.key("refresh tokens"))
+
+
+def _goes_on(session: Session, now: datetime) -> bool:
+    return not session.ended_at and now < min(session.expires_at, session.idle_expires_at)
+
+
+def _is_offline(session: Session) -> bool:
+    """Whether it is an app's that stands for itself."""
+    return session.client_id is not None and session.parent_id is None
