@@ -40,7 +40,7 @@ def _with_another_address(one: Marketer, inbox: Inbox) -> None:
 
 def _with_passkey(one: Marketer) -> None:
     """Adds a passkey, and shows a copy of it that lags behind."""
-    key = Authenticator()
+    key = Authenticator(one.gateway.replace("127.0.0.1", "localhost"))  # as Platform.passkey_origin
     begun = one.ask("POST", "/api/mfa/passkeys/options", 200)
     made = {"ceremony_id": begun["ceremony_id"], "name": "phone", "credential": key.create(begun["options"])}
     one.ask("POST", "/api/mfa/passkeys", 201, json=made)
