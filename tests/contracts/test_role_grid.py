@@ -32,6 +32,8 @@ LONG_AGO = int(time.time()) - 3600
 ANYONE = frozenset(
     {
         "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
         "/api/auth/change-email/confirm",
         "/api/auth/login",
         "/api/auth/login/mfa",
@@ -50,7 +52,15 @@ ANYONE = frozenset(
         "/api/legal/terms",
         "/api/organizations/invitations/preview",
         "/api/organizations/invitations/register",
+        "/oauth/authorize",
+        "/oauth/authorize/consent",
+        "/oauth/authorize/other-account",
+        "/oauth/authorize/passkey",
+        "/oauth/authorize/passkey.js",
+        "/oauth/authorize/second-step",
+        "/oauth/authorize/sign-in",
         "/oauth/introspect",
+        "/oauth/logout",
         "/oauth/revoke",
         "/oauth/token",
     }
@@ -79,6 +89,10 @@ ASKERS = (
     Asker("an owner of an hour ago", {"roles": ["owner"], "auth_time": LONG_AGO}, PERMISSIONS, fresh=False),
     Asker("an app", {"sub": APP, "client_id": APP, "roles": [], "scope": " ".join(SCOPES)}, SCOPES, is_person=False),
     Asker("an app without scopes", {"sub": APP, "client_id": APP, "roles": []}, frozenset(), is_person=False),
+    Asker(
+        "an app that knows its user", {"client_id": APP, "roles": ["owner"], "scope": "openid"},
+        frozenset(), is_person=False,
+    ),
     Asker(
         "an owner's API key", {"client_id": new_id(), "roles": ["owner"], "scope": "user:view"},
         frozenset({"user:view"}), is_person=False,
@@ -110,6 +124,8 @@ class Cell:
             return 403, "not-for-apps"
         if asker.limited and enrolled_only:
             return 403, "mfa-enrolment-required"
+        if self.path == "/oauth/userinfo" and asker.claims.get("scope") != "openid":
+            return 403, "insufficient-scope"
         if self.permissions - asker.permissions:
             return 403, "forbidden"
         if not asker.fresh and {identity.fresh, identity.fresh_limited} & self.calls:
