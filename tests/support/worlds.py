@@ -80,7 +80,7 @@ class World:
         self.ids["role"] = self.ids["roles"] = self.ids["role_id"]
 
     def _passkey(self) -> None:
-        key = Authenticator()
+        key = Authenticator(self.owner.gateway.replace("127.0.0.1", "localhost"))  # as Platform.passkey_origin
         begun = self.ask("POST", "/api/mfa/passkeys/options", 200)
         made = {"ceremony_id": begun["ceremony_id"], "credential": key.create(begun["options"])}
         made["name"] = f"Passkey {self.marker}"
