@@ -5,7 +5,20 @@ and the head, which names the newest page, is only a hint: readers and writers l
 two writes loses nothing.
 """
 
-from collections.abc import Awaitable, Callable
+    With a `ttl`, which counts from a page's first entry, split scopes by time: pages of one scope end one by one. With
+    `rolling` a page ends so long after its last entry: what is the oldest goes first, and the list goes on.
+    """
+
+    def __init__(
+        self,
+        state: StateStore,
+        kind: str,
+        page_size: int = 200,
+        *,
+        ttl: timedelta | None = None,
+        rolling: timedelta | None = None,
+    ) -> None:
+        self._heads = Documents(state, f"{kind}-index", _Head, last="head", ttl=ttl)
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -43,42 +56,53 @@ class Page:
     next_cursor: str | None
 
 
-class _Full(Exception):
-    """The page took its last entry before."""
-
-
 class Index:
     """An append-only list per scope. Adding an id twice to the newest page keeps one entry.
 
-    With a `ttl`, which counts from a page's first entry, split scopes by time: pages of one scope end one by one.
+    With a `ttl`, which counts from a page's first entry, split scopes by time: pages of one scope end one by one. With
+    `rolling` a page ends so long after its last entry: what is the oldest goes first, and the list goes on.
     """
 
-    def __init__(self, state: StateStore, kind: str, page_size: int = 200, *, ttl: timedelta | None = None) -> None:
+    def __init__(
+        self,
+        state: StateStore,
+        kind: str,
+        page_size: int = 200,
+        *,
+        ttl: timedelta | None = None,
+        rolling: timedelta | None = None,
+    ) -> None:
         self._heads = Documents(state, f"{kind}-index", _Head, last="head", ttl=ttl)
-        self._pages = Documents(state, f"{kind}-index", _PageDocument, ttl=ttl)
+        self._pages = Documents(state, f"{kind}-index", _PageDocument, ttl=ttl or rolling)
         self._page_size = page_size
+        self._rolling = rolling
 
     async def add(self, scope: str, id: str, **summary: Any) -> None:
         """Appends an entry. Raises SidecarUnavailable, Contended."""
-        entry = Entry(id=id, summary=summary)
-        number = await self._newest(scope)
-        while True:
-            try:
-                await self._pages.upsert(scope, str(number), initial=_PageDocument, change=self._appending(entry))
-                return
-            except _Full:
+        await self.add_many(scope, [Entry(id=id, summary=summary)])
+
+    async def add_many(self, scope: str, entries: Sequence[Entry]) -> None:
+        """Appends entries, as many as fit into a page by one write. Raises SidecarUnavailable, Contended."""
+        number, left = await self._newest(scope), list(entries)
+        while left:
+            left = await self._fill(scope, number, left)
+            if left:
                 number += 1
                 await self._open(scope, number)
 
-    def _appending(self, entry: Entry) -> Any:
-        def append(page: _PageDocument, _: Emit) -> _PageDocument:
-            if any(known.id == entry.id for known in page.entries):
-                return page
-            if len(page.entries) >= self._page_size:
-                raise _Full
-            return _PageDocument(entries=[*page.entries, entry])
+    async def _fill(self, scope: str, number: int, entries: list[Entry]) -> list[Entry]:
+        """Adds what fits into a page; gives what is left."""
+        left: list[Entry] = []
 
-        return append
+        def append(page: _PageDocument, _: Emit) -> _PageDocument:
+            known = {entry.id for entry in page.entries}
+            fresh = [entry for entry in {entry.id: entry for entry in entries}.values() if entry.id not in known]
+            room = max(0, self._page_size - len(page.entries))
+            left[:] = fresh[room:]
+            return _PageDocument(entries=[*page.entries, *fresh[:room]]) if fresh[:room] else page
+
+        await self._pages.upsert(scope, str(number), initial=_PageDocument, change=append, ttl=self._rolling)
+        return left
 
     async def _open(self, scope: str, number: int) -> None:
         try:

@@ -32,6 +32,7 @@ def _sendgrid_key() -> str:
 _GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "auth": {"auth-pepper": random_secret, "auth-key-encryption-key": random_secret},
     "email": {"sendgrid-api-key": _sendgrid_key},
+    "webhooks": {"webhooks-key-encryption-key": random_secret},
     # Not a component's file: what the runner puts into the environment of sidecars and services.
     TOKENS: {"dapr-api-token": random_secret, "app-api-token": random_secret, "metrics-token": random_secret},
 }

@@ -16,8 +16,7 @@ Problem
 ├── FactorDemanded         409  the organisation wants this user to have a second factor
 ├── DocumentOutdated       409  another version of the legal document is effective
 ├── NotAccepted            409  nothing to withdraw
-├── HashingBusy            503  more sign-ins than the cores can hash
-└── KeysUnavailable        503  the signing keys can't be read
+└── HashingBusy            503  more sign-ins than the cores can hash
 """
 
 from datetime import timedelta
@@ -77,13 +76,6 @@ class HashingBusy(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("try again in a moment", retry_after=1)
-
-
-class KeysUnavailable(Unavailable):
-    type, title = "keys-unavailable", "The signing keys can't be read"
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, retry_after=5)
 
 
 class MfaRequired(Forbidden):

@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from omnify_auth.errors import KeysUnavailable
 from omnify_auth.records import Ring, SigningKey
 from omnify_auth.settings import CLOCK_LEEWAY, AuthSettings
 from omnify_auth.vault import Vault, encode
 from omnify_shared import clock
 from omnify_shared.dapr.errors import SidecarError
 from omnify_shared.documents import Documents, Emit
+from omnify_shared.vault import KeysUnavailable
 
 RECORD = "main"
 _RELOAD = timedelta(seconds=60)

@@ -5,17 +5,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from omnify_shared.vault import Sealed
+
 
 class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Sealed(Record):
-    """Bytes encrypted with AES-256-GCM under version `key` of the key-encryption key; base64url fields."""
-
-    key: int
-    nonce: str
-    data: str
 
 
 class PasswordHash(Record):

@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from omnify_auth.errors import KeysUnavailable
 from omnify_auth.guard import Ladder
 from omnify_auth.keyring import Schedule, make_key, public_jwk, signing
-from omnify_auth.records import Guard, Ring, Sealed, Session, SigningKey, Spent
+from omnify_auth.records import Guard, Ring, Session, SigningKey, Spent
 from omnify_auth.refresh import RefreshTokens, judge
 from omnify_auth.settings import AuthSettings
 from omnify_auth.tokens import AccessTokens
@@ -27,6 +26,7 @@ from omnify_auth.vault import Vault, encode, versions
 from omnify_shared.identity import Identity
 from omnify_shared.ids import new_id
 from omnify_shared.problems import Unauthorized
+from omnify_shared.vault import KeysUnavailable, Sealed
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from omnify_auth.errors import InvalidCode
 from omnify_auth.events import RecoveryCodeUsed
 from omnify_auth.factors import OTP_PROVEN
-from omnify_auth.records import Factors, Sealed, Totp
+from omnify_auth.records import Factors, Totp
 from omnify_auth.recovery import digest
 from omnify_auth.service.guessing import Guessing, Target
 from omnify_auth.store import Store
@@ -15,6 +15,7 @@ from omnify_auth.vault import RootKeys, Vault
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
+from omnify_shared.vault import Sealed
 
 Change = Callable[[Factors, Emit], Factors]
 

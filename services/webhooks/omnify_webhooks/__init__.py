@@ -1,0 +1,1 @@
+"""Webhooks: out to the endpoints of organisations, in from other platforms."""

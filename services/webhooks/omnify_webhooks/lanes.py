@@ -1,0 +1,76 @@
+"""A lane per endpoint, so that one which hangs holds up nobody but itself.
+
+What waits in a lane is on the wheel too: a lane that is full refuses, and what it refuses comes again when its lease is
+over. Nothing here is remembered by anybody else, and nothing needs to be.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from omnify_shared.tasks import Tasks
+
+WAITING = 256  # per lane
+
+
+class Job(Protocol):
+    """What runs in a lane."""
+
+    @property
+    def lane(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+J = TypeVar("J", bound=Job)
+
+
+@dataclass
+class _Lane(Generic[J]):
+    waiting: deque[J] = field(default_factory=deque)
+    running: int = 0
+
+
+class Lanes(Generic[J]):
+    """Runs `work` on jobs, `per_lane` at once in each lane and `at_once` in all."""
+
+    def __init__(self, tasks: Tasks, work: Callable[[J], Awaitable[None]], *, per_lane: int, at_once: int) -> None:
+        self._tasks = tasks
+        self._work = work
+        self._per_lane = per_lane
+        self._gate = asyncio.Semaphore(at_once)
+        self._lanes: dict[str, _Lane[J]] = {}
+        self.in_hand: set[str] = set()
+
+    def offer(self, job: J) -> bool:
+        """Takes a job unless its lane is full or it is in hand already."""
+        lane = self._lanes.setdefault(job.lane, _Lane())
+        if len(lane.waiting) >= WAITING or job.name in self.in_hand:
+            return False
+        self.in_hand.add(job.name)
+        lane.waiting.append(job)
+        if lane.running < self._per_lane:
+            lane.running += 1
+            self._tasks.spawn(self._run(job.lane, lane), name=f"lane {job.lane}")
+        return True
+
+    def full(self, name: str) -> bool:
+        """Whether a lane takes nothing more now."""
+        return name in self._lanes and len(self._lanes[name].waiting) >= WAITING
+
+    async def _run(self, name: str, lane: _Lane[J]) -> None:
+        try:
+            while lane.waiting:
+                job = lane.waiting.popleft()
+                try:
+                    async with self._gate:
+                        await self._work(job)
+                finally:
+                    self.in_hand.discard(job.name)
+        finally:
+            lane.running -= 1
+            if not lane.running and not lane.waiting:
+                self._lanes.pop(name, None)

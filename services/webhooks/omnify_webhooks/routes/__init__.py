@@ -1,0 +1,5 @@
+"""The API, part by part."""
+
+from omnify_webhooks.routes import deliveries, endpoints
+
+ROUTERS = [endpoints.router, deliveries.router]

@@ -1,0 +1,62 @@
+"""What the webhooks service is made of."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from omnify_shared.erasure import Erasures, Subject
+from omnify_shared.platform import Platform
+from omnify_shared.vault import Vault
+from omnify_webhooks.access import KEY_ENCRYPTION_KEY
+from omnify_webhooks.addresses import Guard
+from omnify_webhooks.events import ErasureCompleted
+from omnify_webhooks.metrics import WebhookMetrics
+from omnify_webhooks.sending import Sender
+from omnify_webhooks.service.deliveries import Deliveries
+from omnify_webhooks.service.endpoints import EndpointBook
+from omnify_webhooks.service.health import Nurse
+from omnify_webhooks.service.messages import Messages
+from omnify_webhooks.service.replays import Replays
+from omnify_webhooks.service.secrets import SecretKeeper
+from omnify_webhooks.settings import WebhooksSettings
+from omnify_webhooks.store import WebhooksStore
+from omnify_webhooks.wheel import Wheel
+
+
+class WebhooksService:
+    """The parts that routes and subscriptions use."""
+
+    def __init__(self, settings: WebhooksSettings, platform: Platform) -> None:
+        guard = Guard(settings.ports, settings.exempt_targets)
+        store = WebhooksStore(platform.state, platform.outbox, settings.retention)
+        wheel = Wheel(store.due, store.cursors, settings.lease)
+        keeper = SecretKeeper(Vault(platform.secrets, KEY_ENCRYPTION_KEY))
+        metrics = WebhookMetrics(platform.telemetry)
+        self.settings = settings
+        self.sender = Sender(
+            guard, connect_timeout=settings.connect_timeout, timeout=settings.timeout, at_once=settings.at_once
+        )
+        self.endpoints = EndpointBook(settings, store, keeper, guard)
+        nurse = Nurse(settings, store)
+        self.deliveries = Deliveries(
+            settings, store, wheel, self.endpoints, self.sender, nurse, metrics, platform.tasks
+        )
+        self.messages = Messages(settings, store, wheel, self.deliveries.lanes)
+        self.replays = Replays(store, wheel)
+        self.erasures = Erasures(platform, ErasureCompleted, self._erase)
+        self._store = store
+
+    async def _erase(self, subject: Subject) -> dict[str, int]:
+        """Of users nothing is held but the ids of those who made an endpoint, which say no more than that."""
+        return await self._store.erase(subject.organization_id) if subject.organization_id else {}
+
+
+@asynccontextmanager
+async def build(platform: Platform) -> AsyncIterator[WebhooksService]:
+    """The service, with what runs in its background."""
+    service = WebhooksService(platform.settings, platform)
+    platform.tasks.spawn(service.deliveries.keep_trying(), name="due deliveries")
+    platform.tasks.spawn(service.erasures.run(), name="erasures")
+    try:
+        yield service
+    finally:
+        await service.sender.close()

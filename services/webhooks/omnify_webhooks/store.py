@@ -1,0 +1,172 @@
+"""All state of the webhooks service. Keys name the organisation first, or a connection when its id is all there is."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from omnify_shared import clock
+from omnify_shared.batches import Batches
+from omnify_shared.dapr.errors import AlreadyExists
+from omnify_shared.documents import Documents, Emit
+from omnify_shared.events.outbox import Outbox
+from omnify_shared.indexes import Entry, Index, Page
+from omnify_shared.state import StateStore
+from omnify_webhooks.records import (
+    Delivery,
+    Due,
+    DueCursor,
+    Endpoint,
+    Endpoints,
+    Health,
+    Message,
+    Trigger,
+)
+
+DUE_LIFE = timedelta(days=60)  # what nobody took in so long is about messages that are gone
+FRESH = 1.0  # seconds for which what was read of an endpoint may be used again
+REMEMBERED = 10_000
+
+
+class WebhooksStore:
+    """Endpoints, messages and deliveries. Every method raises SidecarUnavailable while the store is down."""
+
+    def __init__(self, state: StateStore, outbox: Outbox, retention: float) -> None:
+        kept = timedelta(seconds=retention)
+        self._endpoints = Documents(state, "endpoints", Endpoints, outbox=outbox)
+        self._health = Documents(state, "health", Health)
+        self._messages = Documents(state, "message", Message, ttl=kept)
+        self._deliveries = Documents(state, "delivery", Delivery, ttl=kept)
+        self._sent = Index(state, "messages", rolling=kept)
+        self._listing: Batches[Entry] = Batches(self._sent.add_many)
+        self.due = Documents(state, "due", Due, ttl=DUE_LIFE)
+        self.cursors = Documents(state, "due-cursor", DueCursor)
+        self._seen: dict[str, tuple[float, Endpoints]] = {}
+        self._seen_health: dict[tuple[str, str], tuple[float, Health]] = {}
+
+    async def endpoints(self, organization_id: str, *, recent: bool = False) -> Endpoints:
+        """An organisation's endpoints; `recent`: as they were a second ago is good enough."""
+        now = asyncio.get_running_loop().time()
+        seen = self._seen.get(organization_id)
+        if recent and seen and now - seen[0] < FRESH:
+            return seen[1]
+        found = await self._endpoints.get(organization_id) or Endpoints()
+        _remember(self._seen, organization_id, (now, found))
+        return found
+
+    async def endpoint(self, organization_id: str, endpoint_id: str, *, recent: bool = False) -> Endpoint | None:
+        """One endpoint."""
+        found = await self.endpoints(organization_id, recent=recent)
+        return next((one for one in found.endpoints if one.endpoint_id == endpoint_id), None)
+
+    async def change_endpoints(self, organization_id: str, change: Callable[[Endpoints, Emit], Endpoints]) -> Endpoints:
+        """Changes an organisation's endpoints in one conditional write. Raises what `change` raises."""
+        stored = await self._endpoints.upsert(organization_id, initial=Endpoints, change=change)
+        self._seen.pop(organization_id, None)
+        return stored.value
+
+    async def health(self, organization_id: str, endpoint_id: str) -> Health:
+        """How an endpoint answers, as it was known a second ago."""
+        key, now = (organization_id, endpoint_id), asyncio.get_running_loop().time()
+        seen = self._seen_health.get(key)
+        if seen and now - seen[0] < FRESH:
+            return seen[1]
+        found = await self._health.get(*key) or Health()
+        _remember(self._seen_health, key, (now, found))
+        return found
+
+    async def change_health(
+        self, organization_id: str, endpoint_id: str, change: Callable[[Health, Emit], Health]
+    ) -> Health:
+        """Notes how an endpoint answers."""
+        key = (organization_id, endpoint_id)
+        stored = await self._health.upsert(*key, initial=Health, change=change)
+        _remember(self._seen_health, key, (asyncio.get_running_loop().time(), stored.value))
+        return stored.value
+
+    async def forget_health(self, organization_id: str, endpoint_id: str) -> None:
+        """Starts an endpoint's record anew."""
+        self._seen_health.pop((organization_id, endpoint_id), None)
+        await self._health.delete(organization_id, endpoint_id)
+
+    async def create_message(self, message: Message) -> bool:
+        """Keeps a message; False when it is there already."""
+        try:
+            await self._messages.create(message.organization_id, message.message_id, value=message)
+        except AlreadyExists:
+            return False
+        return True
+
+    async def messages(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, ...], Message]:
+        """Messages by organisation and id."""
+        return await self._messages.get_many(keys)
+
+    async def message(self, organization_id: str, message_id: str) -> Message | None:
+        """One message."""
+        return await self._messages.get(organization_id, message_id)
+
+    async def list_message(self, message: Message, endpoint_ids: Iterable[str]) -> None:
+        """Puts a message on its organisation's list, with whom it is for."""
+        summary = {"type": message.event_type, "at": message.created_at.timestamp(), "to": list(endpoint_ids)}
+        await self._listing.add(message.organization_id, Entry(id=message.message_id, summary=summary))
+
+    async def listed(self, organization_id: str, cursor: str | None, limit: int) -> Page:
+        """An organisation's messages, newest first. Raises BadRequest for a bad cursor."""
+        return await self._sent.list(organization_id, cursor=cursor, limit=limit)
+
+    async def delivery(self, organization_id: str, endpoint_id: str, message_id: str) -> Delivery | None:
+        """One delivery; None before its first attempt."""
+        return await self._deliveries.get(organization_id, endpoint_id, message_id)
+
+    async def deliveries(self, keys: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Delivery]:
+        """Deliveries by organisation, endpoint and message."""
+        return await self._deliveries.get_many(keys)
+
+    async def change_delivery(
+        self, key: tuple[str, str, str], trigger: Trigger, change: Callable[[Delivery], Delivery]
+    ) -> Delivery:
+        """Changes a delivery (organisation, endpoint, message), which begins as waiting."""
+        now = clock.now()
+
+        def initial() -> Delivery:
+            return Delivery(
+                status="waiting",
+                trigger=trigger,
+                step=0,
+                attempts=(),
+                total=0,
+                next_at=None,
+                reason=None,
+                created_at=now,
+                updated_at=now,
+            )
+
+        def changed(delivery: Delivery, _: Emit) -> Delivery:
+            return change(delivery).model_copy(update={"updated_at": clock.now()})
+
+        return (await self._deliveries.upsert(*key, initial=initial, change=changed)).value
+
+    async def erase(self, organization_id: str) -> dict[str, int]:
+        """Deletes a part of what is held for an organisation: its endpoints, or a page of its messages."""
+        endpoints = (await self.endpoints(organization_id)).endpoints
+        if endpoints:
+            await self.change_endpoints(organization_id, lambda _, __: Endpoints())
+            for one in endpoints:
+                await self.forget_health(organization_id, one.endpoint_id)
+            return {"endpoints": len(endpoints)}
+
+        async def drop(entry: Entry) -> None:
+            for endpoint_id in _texts(entry.summary.get("to")):
+                await self._deliveries.delete(organization_id, endpoint_id, entry.id)
+            await self._messages.delete(organization_id, entry.id)
+
+        return {"messages": await self._sent.erase(organization_id, drop)}
+
+
+def _texts(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _remember(memory: dict, key: object, value: object) -> None:  # type: ignore[type-arg]
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[key] = value
