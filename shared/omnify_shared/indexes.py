@@ -5,20 +5,7 @@ and the head, which names the newest page, is only a hint: readers and writers l
 two writes loses nothing.
 """
 
-    With a `ttl`, which counts from a page's first entry, split scopes by time: pages of one scope end one by one. With
-    `rolling` a page ends so long after its last entry: what is the oldest goes first, and the list goes on.
-    """
-
-    def __init__(
-        self,
-        state: StateStore,
-        kind: str,
-        page_size: int = 200,
-        *,
-        ttl: timedelta | None = None,
-        rolling: timedelta | None = None,
-    ) -> None:
-        self._heads = Documents(state, f"{kind}-index", _Head, last="head", ttl=ttl)
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any

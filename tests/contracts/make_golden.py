@@ -21,7 +21,7 @@ from support import golden as kept
 from support.people import LIVES_LONG, People
 from support.recorder import Recorder
 
-WATCHER = ExtraApp("golden", subscribes=("auth-events", "analytics-events", "email-events"))
+WATCHER = ExtraApp("golden", subscribes=("auth-events", "analytics-events", "email-events", "webhooks-events"))
 
 
 def main() -> int:

@@ -36,7 +36,7 @@ def of_kind(made: Mapping[str, str], folder: str) -> dict[str, Any]:
 
 
 def test_every_service_is_there(loaded: list[Service]) -> None:
-    assert {"gateway", "auth", "email", "analytics"} <= {service.name for service in loaded}
+    assert {"gateway", "auth", "email", "analytics", "webhooks"} <= {service.name for service in loaded}
 
 
 def test_the_files_are_what_the_code_makes(made: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ from support.people import LIVES_LONG, address
 KNOWN = golden.known()
 RELEASED = paths.repository() / files.FOLDER / files.RELEASED / "state"
 pytestmark = pytest.mark.timeout(400)  # the first test starts the set's servers and the platform
-STORING = ("auth", "analytics", "email")
+STORING = ("auth", "analytics", "email", "webhooks")
 DAY = 86_400.0  # seconds
 
 

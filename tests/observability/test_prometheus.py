@@ -103,7 +103,9 @@ def test_all_targets_are_up(prometheus: Api) -> None:
 
     found = until(states, lambda now: set(now.values()) == {"up"})
     assert found == {
-        f"{job} {app}": "up" for job in ("omnify", "dapr") for app in ("gateway", "auth", "analytics", "email")
+        f"{job} {app}": "up"
+        for job in ("omnify", "dapr")
+        for app in ("gateway", "auth", "analytics", "email", "webhooks")
     }
 
 

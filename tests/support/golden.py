@@ -28,14 +28,18 @@ from omnify_shared.testing import Home, Sidecar
 GOLDEN = paths.repository() / golden.FOLDER
 CLIENT = "client.json"
 SEPARATOR = "||"  # between the app-id and the key, as daprd stores them
+_KEYS = {
+    "auth": ("auth-pepper", "auth-key-encryption-key"),
+    "webhooks": ("webhooks-key-encryption-key",),
+}
 _EXPIRY = re.compile(rb'(?<="x":)[0-9.]+')
 
 
 def give_secrets(home: Home) -> None:
-    """Lets auth open what is sealed in the golden files: keys that protect nothing but these."""
-    names = ("auth-pepper", "auth-key-encryption-key")
-    made = {name: hashlib.sha256(f"golden {name}".encode()).digest() for name in names}
-    secrets.write(home.path, "auth", {name: base64.urlsafe_b64encode(key).decode() for name, key in made.items()})
+    """Lets services open what is sealed in the golden files: keys that protect nothing but these."""
+    for app_id, names in _KEYS.items():
+        made = {name: hashlib.sha256(f"golden {name}".encode()).digest() for name in names}
+        secrets.write(home.path, app_id, {name: base64.urlsafe_b64encode(key).decode() for name, key in made.items()})
 
 
 def compact(document: Any) -> bytes:

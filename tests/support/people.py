@@ -3,7 +3,8 @@
 Ada has an account, sessions and orders. Bob holds a mail with a link that he has not followed. Carol registers while
 the broker is down: her event waits in the outbox of a replica that was killed. Dora's mail waits for another try,
 Erin's event lies among the dead letters, and an import of Ada's was left half-way. Fay signs in with two steps.
-Hal changed a password and holds a link for another one. Kim, Lou and Mia share an organisation.
+Hal changed a password and holds a link for another one. Kim, Lou and Mia share an organisation. Ned's
+webhooks lead nowhere.
 """
 
 import hashlib
@@ -31,22 +32,27 @@ from support.people_apps import with_apps
 from support.people_grants import with_grants
 from support.people_mfa import with_second_factors
 from support.people_org import with_organizations
+from support.people_webhooks import WEBHOOKS_FAIL, with_webhooks
 
 _AGES = "P18250D"  # the releases to come must not find these sessions and links expired
-LIVES_LONG = {"OMNIFY_ENVIRONMENT": "development"} | {
-    f"AUTH_{name}": _AGES
-    for name in (
-        "SESSION_OVERALL",
-        "SESSION_IDLE",
-        "VERIFICATION_TTL",
-        "UNVERIFIED_TTL",
-        "CHALLENGE_TTL",
-        "MFA_GRACE",
-        "RESET_TTL",
-        "LETTER_TTL",
-        "INVITATION_TTL",
-    )
-}
+LIVES_LONG = (
+    {"OMNIFY_ENVIRONMENT": "development"}
+    | {
+        f"AUTH_{name}": _AGES
+        for name in (
+            "SESSION_OVERALL",
+            "SESSION_IDLE",
+            "VERIFICATION_TTL",
+            "UNVERIFIED_TTL",
+            "CHALLENGE_TTL",
+            "MFA_GRACE",
+            "RESET_TTL",
+            "LETTER_TTL",
+            "INVITATION_TTL",
+        )
+    }
+    | WEBHOOKS_FAIL
+)
 PASSWORD = "seven quiet herons wade at dawn"
 OPTIONS: dict[str, Any] = {
     "currency": "EUR",
@@ -95,6 +101,7 @@ class People:
         self.known |= with_apps(self.ada) | with_grants(self.ada)
         kim, lou = self._person("kim"), self._person("lou")
         self.known |= with_organizations(kim, lou, address("mia"), self.platform.inbox)
+        self.known |= with_webhooks(self._person("ned"), self.platform.inbox)
 
     def _consent(self) -> None:
         terms = {"document_type": "terms"}
@@ -143,7 +150,7 @@ class People:
     async def leave_traces(self) -> None:
         """What a healthy platform shows too shortly to be caught: written by the services' own code beside them."""
         services = self.platform.services
-        for name in ("analytics", "email"):
+        for name in ("analytics", "email", "webhooks"):
             services[name].terminate()
         verifications = self._verifications()
         async with beside(services["analytics"].sidecar) as blocks:
@@ -152,6 +159,10 @@ class People:
             await self._leave_mail(blocks, verifications[address("dora")])
             await self._leave_dead_letter(blocks, verifications[address("erin")])
             await _leave_answer(blocks)
+        async with beside(services["webhooks"].sidecar) as blocks:
+            pages = Index(blocks.state, "messages", page_size=1)
+            for number in range(2):
+                await pages.add("another-organization", str(number), type="t", at=0, to=[])
 
     def _verifications(self) -> dict[str, str]:
         """The verification that each account waits for, as its document says."""

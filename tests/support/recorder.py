@@ -9,7 +9,7 @@ from typing import Any
 from omnify_shared.testing import Home, Sidecar
 
 JSON = dict[str, Any]
-_TOPICS = ("auth-events", "analytics-events", "email-events")
+_TOPICS = ("auth-events", "analytics-events", "email-events", "webhooks-events")
 
 
 class Recorder:

@@ -17,9 +17,7 @@ from omnify_webhooks.addresses import Guard
 from omnify_webhooks.errors import UnsafeTarget
 
 KEPT_BODY = 16 * 1024  # bytes of an answer
-KEPT_HEADERS = frozenset(
-    {"content-type", "content-length", "date", "location", "retry-after", "server"}
-)
+KEPT_HEADERS = frozenset({"content-type", "content-length", "date", "location", "retry-after", "server"})
 LONGEST_HEADER = 256  # characters kept of one
 BODY_PATIENCE = 1.0  # seconds for the body once the status is known
 LONGEST_WAIT = 24 * 3600.0  # seconds that a `Retry-After` may ask for

@@ -146,20 +146,22 @@ class WebhooksStore:
         return (await self._deliveries.upsert(*key, initial=initial, change=changed)).value
 
     async def erase(self, organization_id: str) -> dict[str, int]:
-        """Deletes a part of what is held for an organisation: its endpoints, or a page of its messages."""
+        """Deletes a part of what is held for an organisation: a page of its messages, or when there is none, its
+        endpoints; then again what was sent in between."""
         endpoints = (await self.endpoints(organization_id)).endpoints
-        if endpoints:
-            await self.change_endpoints(organization_id, lambda _, __: Endpoints())
-            for one in endpoints:
-                await self.forget_health(organization_id, one.endpoint_id)
-            return {"endpoints": len(endpoints)}
 
         async def drop(entry: Entry) -> None:
-            for endpoint_id in _texts(entry.summary.get("to")):
+            for endpoint_id in {*_texts(entry.summary.get("to")), *(one.endpoint_id for one in endpoints)}:
                 await self._deliveries.delete(organization_id, endpoint_id, entry.id)
             await self._messages.delete(organization_id, entry.id)
 
-        return {"messages": await self._sent.erase(organization_id, drop)}
+        if messages := await self._sent.erase(organization_id, drop):
+            return {"messages": messages}
+        for one in endpoints:
+            await self.forget_health(organization_id, one.endpoint_id)
+        if endpoints:
+            await self.change_endpoints(organization_id, lambda _, __: Endpoints())
+        return {"endpoints": len(endpoints)}
 
 
 def _texts(value: object) -> list[str]:

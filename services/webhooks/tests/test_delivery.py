@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from support.golden import rows
+
 FAILED = "omnify.analytics.import.failed.v1"
 RENAMED = "omnify.auth.organization.renamed.v1"
 
@@ -185,3 +187,21 @@ async def test_a_rotated_secret_and_the_one_before_both_sign(hooks: Any) -> None
     with pytest.raises(WebhookVerificationError):
         Webhook(fresh).verify(request["body"], request["headers"])
     assert ada.ask("GET", f"{endpoint.url}/secret", 200)["secret"] == newest
+
+
+async def test_nothing_of_a_deleted_organisation_is_left(hooks: Any, set_name: str) -> None:
+    ada, bob = hooks.tenant(), hooks.tenant()
+    endpoints = [ada.endpoint("ok"), bob.endpoint("ok")]
+    for tenant, endpoint in zip((ada, bob), endpoints, strict=True):
+        await tenant.fail_import()
+        await endpoint.ended("delivered")
+    await hooks.publish("omnify.auth.organization.deleted.v1", ada.id, actor_id="u1")
+    deadline = time.monotonic() + 60
+    while ada.ask("GET", "/endpoints", 200)["endpoints"]:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
+    assert len(bob.ask("GET", "/endpoints", 200)["endpoints"]) == 1
+    if set_name == "local":
+        kinds = {"message", "delivery", "health"}
+        left = [key for key, _ in rows(hooks.home, "webhooks") if ada.id in key and key.split("/")[0] in kinds]
+        assert left == []

@@ -1,4 +1,4 @@
-"""The whole platform on a component set: four services, four sidecars, a mailbox."""
+"""The whole platform on a component set: every service with its sidecar, and a mailbox."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -112,7 +112,7 @@ def broker(backing: Backing, set_name: str) -> Server:
 def platform(
     pytestconfig: pytest.Config, backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str
 ) -> Iterator[Platform]:
-    """The four services on a set, started once per session; a test that breaks a part has to mend it."""
+    """All services on a set, started once per session; a test that breaks a part has to mend it."""
     home = make_home(backing, tmp_path_factory.mktemp("platform") / "home", set_name)
     pytestconfig.stash[_homes] = [home]
     running = Platform(home, backing.mailbox).start(timeout=100)
