@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from pydantic import SecretStr
 
 from omnify_webhooks.addresses import Guard, is_public
 from omnify_webhooks.errors import UnsafeTarget
@@ -136,11 +137,16 @@ async def test_the_systems_resolver_reads_numbers_as_addresses() -> None:
 def test_the_ladder_is_that_of_the_standard() -> None:
     assert len(LADDER) == 10
     assert sum(LADDER) == 75 * 3600 + 35 * 60 + 5
-    settings = WebhooksSettings(dapr_api_token="a" * 16, app_api_token="b" * 16)  # type: ignore[arg-type]
+    settings = WebhooksSettings()
     assert (settings.ladder, settings.timeout, settings.connect_timeout) == (LADDER, 15, 5)
 
 
 def test_production_has_no_exempt_targets() -> None:
-    tokens = {"dapr_api_token": "a" * 16, "app_api_token": "b" * 16}
+    token = SecretStr("a" * 16)
     with pytest.raises(ValueError, match="EXEMPT_TARGETS"):
-        WebhooksSettings(environment="production", exempt_targets={"127.0.0.1:1"}, **tokens)
+        WebhooksSettings(
+            environment="production",
+            exempt_targets=frozenset({"127.0.0.1:1"}),
+            dapr_api_token=token,
+            app_api_token=token,
+        )

@@ -106,7 +106,7 @@ class Deliveries:
         if endpoint is None or not endpoint.enabled:
             await self._record(job, lambda one: _ended(one, "cancelled", "the endpoint is disabled or gone"))
             return await self._wheel.drop(job.held)
-        if job.trigger != "test" and (rests_until := await self._nurse.rests_until(slot)):
+        if job.trigger != "test" and (rests_until := await self._nurse.wait_until(slot)):
             return await self._put_off(job.held, _soon_after(rests_until))
         started = clock.now()
         outcome = await self._post(job, endpoint)

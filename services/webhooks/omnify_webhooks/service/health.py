@@ -28,19 +28,22 @@ class Nurse:
         self._probing: dict[str, float] = {}
 
     async def rests_until(self, slot: Slot) -> datetime | None:
-        """Until when nothing is to be sent; None when something may be.
-
-        When the rest is over one attempt of each replica shows whether the endpoint is back; the others wait for it.
-        """
+        """Until when nothing is to be sent; None when something may be."""
         health = await self._store.health(slot.organization_id, slot.endpoint_id)
-        if health.rests_until is None or health.failures < self._settings.breaker_failures:
+        resting = health.rests_until and health.failures >= self._settings.breaker_failures
+        return health.rests_until if resting and health.rests_until and health.rests_until > clock.now() else None
+
+    async def wait_until(self, slot: Slot) -> datetime | None:
+        """As `rests_until`, for who is about to send: when a rest is over, one attempt of each replica shows whether
+        the endpoint is back, and the others wait for it."""
+        if until := await self.rests_until(slot):
+            return until
+        health = await self._store.health(slot.organization_id, slot.endpoint_id)
+        if health.failures < self._settings.breaker_failures:
             return None
-        now = clock.now()
-        if health.rests_until > now:
-            return health.rests_until
         moment = asyncio.get_running_loop().time()
         if moment < self._probing.get(slot.endpoint_id, 0):
-            return now + timedelta(seconds=self._settings.timeout)
+            return clock.now() + timedelta(seconds=self._settings.timeout)
         self._probing[slot.endpoint_id] = moment + self._settings.timeout
         return None
 
