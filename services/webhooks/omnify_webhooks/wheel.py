@@ -5,7 +5,7 @@
 
 What is due is taken by moving it to a span a lease ahead and out of its own: whoever takes it out has it, and if that
 replica dies it is due again when the lease is over. An entry too many is harmless: the delivery itself says whether and
-when it is to be tried (docs/decisions/0023-webhooks.md).
+when it is to be tried (docs/decisions/0026-webhooks.md).
 """
 
 import asyncio
