@@ -24,7 +24,7 @@ def _document(app_id: str) -> Any:
     return schemathesis.openapi.from_dict(document)
 
 
-auth, analytics = _document("auth"), _document("analytics")
+auth, analytics, webhooks = map(_document, ("auth", "analytics", "webhooks"))
 SHADOWED = {"/api/mfa/passkeys/options", "/api/analytics/imports/orders"}  # also what `{id}` of a neighbour matches
 few = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -80,4 +80,17 @@ def test_analytics_keeps_its_word(case: Any, platform: Platform, marketer: Marke
 @analytics.parametrize()  # type: ignore[untyped-decorator]
 @few
 def test_analytics_keeps_its_word_to_strangers(case: Any, platform: Platform) -> None:
+    case.call_and_validate(base_url=platform.url, excluded_checks=not_asked(case))
+
+
+@webhooks.parametrize()  # type: ignore[untyped-decorator]
+@few
+def test_webhooks_keeps_its_word(case: Any, platform: Platform, marketer: Marketer) -> None:
+    headers = {"Authorization": f"Bearer {marketer.tokens['access_token']}"}
+    case.call_and_validate(base_url=platform.url, headers=headers, excluded_checks=not_asked(case))
+
+
+@webhooks.parametrize()  # type: ignore[untyped-decorator]
+@few
+def test_webhooks_keeps_its_word_to_strangers(case: Any, platform: Platform) -> None:
     case.call_and_validate(base_url=platform.url, excluded_checks=not_asked(case))

@@ -5,6 +5,7 @@ here.
 """
 
 import secrets
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +33,8 @@ class World:
         self._passkey()
         if "analytics" in services:
             self._import()
+        if "webhooks" in services:
+            self._webhooks()
 
     def _person(self, url: str, name: str) -> Marketer:
         return Marketer(
@@ -97,3 +100,13 @@ class World:
         }
         self.ids["import_id"] = self.owner.start_import(rows, options, f"{self.marker}.csv")
         self.owner.wait_for_import(self.ids["import_id"], 90)
+
+    def _webhooks(self) -> None:
+        form = {"url": f"https://hooks.{self.marker}.invalid/", "event_types": ["omnify.auth.member.added.v1"]}
+        self.ids["endpoint_id"] = self.ask("POST", "/api/webhooks/endpoints", 201, json=form)["endpoint_id"]
+        path = f"/api/webhooks/endpoints/{self.ids['endpoint_id']}"
+        self.ids["message_id"] = self.ask("POST", f"{path}/test", 202)["message_id"]
+        deadline = time.monotonic() + 90
+        while not any(one["attempts"] for one in self.ask("GET", f"{path}/deliveries", 200)["items"]):
+            assert time.monotonic() < deadline, "the test message was not tried"
+            time.sleep(0.1)
