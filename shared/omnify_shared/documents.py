@@ -20,6 +20,7 @@ from omnify_shared.events.model import CloudEvent, EventData
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.faults import point, reach
 from omnify_shared.forms import Form
+from omnify_shared.ids import new_id
 from omnify_shared.state import Entry, StateStore
 
 M = TypeVar("M", bound=BaseModel)
@@ -106,9 +107,17 @@ class Documents(Generic[M]):
         envelopes = {name: self._codec.decode(entry.data) for name, entry in found.items()}
         return {names[name]: envelope.data for name, envelope in envelopes.items() if not _expired(envelope)}
 
+    async def look(self, *key: str) -> Seen[M]:
+        """The document as `upsert` may start from."""
+        return Seen(await self._read(key_of(self.kind, key)))
+
     def seen(self, found: Mapping[str, Entry], *key: str) -> Seen[M]:
         """One document in what a bulk read of several kinds found; its keys are those of `key_of`."""
         return Seen(self._loaded(found.get(key_of(self.kind, key))))
+
+    async def fresh_id(self) -> str:
+        """An id for a new document that is created with events at once, which is cheaper than with any other id."""
+        return await self._outbox.fresh_id(self.kind) if self._outbox else new_id()
 
     async def create(
         self,

@@ -111,19 +111,20 @@ async def test_every_event_of_many_aggregates_is_handled_once(probe: Platform, c
 
 
 @pytest.mark.guarantee("outbox")
+@pytest.mark.parametrize("ahead", [False, True], ids=["any id", "an id journalled ahead"])
 async def test_a_crash_between_commit_and_publication_loses_nothing(
-    probe: Platform, consumer: Consumer, probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+    probe: Platform, consumer: Consumer, probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch, ahead: bool
 ) -> None:
     monkeypatch.setattr(outbox, "BEAT", 0.3)
     monkeypatch.setattr(outbox, "DEAD_AFTER", 1.5)
-    name = new_id()
     async with running(probe_sidecar) as survivor:
         async with running(probe_sidecar, clean=False) as victim:
 
             async def never(_: Wire, **__: Any) -> None:
                 await asyncio.sleep(3600)
 
-            monkeypatch.setattr(victim.outbox, "publish", never)
+            monkeypatch.setattr(victim.outbox._publisher, "publish", never)
+            name = await things(victim).fresh_id() if ahead else new_id()
             await create(victim, name)
             await crash(victim)
         await consumer.notes.wait_for(name)
@@ -157,9 +158,10 @@ async def test_a_crash_between_publication_and_clearing_handles_nothing_twice(
 async def test_a_replica_that_leaves_takes_its_journal_along(
     probe: Platform, consumer: Consumer, probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Along with the ids that it had journalled ahead, and did not use."""
     monkeypatch.setattr(outbox, "BEAT", 0.3)
-    name = new_id()
     async with running(probe_sidecar) as leaver:
+        name = await things(leaver).fresh_id()
         await create(leaver, name)
         await consumer.notes.wait_for(name)
         replica = leaver.outbox._journal.replica
@@ -207,6 +209,15 @@ async def test_a_replica_that_was_paused_and_taken_for_dead_writes_its_journal_a
         while key not in (await read_journal(replica.state, journal.replica))[2]:
             await asyncio.sleep(0.1)
         replica.outbox.release(key)
+
+
+@pytest.mark.guarantee("outbox")
+async def test_ids_are_journalled_many_at_once_before_they_are_used(probe: Platform) -> None:
+    first = await things(probe).fresh_id()
+    _, _, listed = await read_journal(probe.state, probe.outbox._journal.replica)
+    others = [await things(probe).fresh_id() for _ in range(outbox.AHEAD - 1)]
+    assert {f"thing/{one}" for one in others} <= listed
+    assert len({first, *others}) == outbox.AHEAD
 
 
 @pytest.mark.guarantee("outbox")

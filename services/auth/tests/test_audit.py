@@ -173,6 +173,18 @@ async def test_any_order_any_repetition_and_several_writers(lab: Any) -> None:
     assert [entry.sequence for entry in newest + older] == list(range(PAGE + 19, 19, -1))
 
 
+async def test_a_log_goes_on_where_the_store_was_put_back_to_an_earlier_state(lab: Any) -> None:
+    """It remembers where the newest page was, which may be gone."""
+    organization_id = new_id()
+    log = AuditLog(lab.auth.service.store, lab.auth.app.state.platform.tasks)
+    await asyncio.gather(*(log.record(event(organization_id)) for _ in range(2 * PAGE + 5)))
+    for page in "1", "2":
+        await lab.auth.service.store.audit.delete(organization_id, page)
+    await log.record(event(organization_id))
+    verdict = await log.verify(organization_id)
+    assert (verdict.entries, verdict.broken) == (PAGE + 1, None)
+
+
 async def test_a_changed_entry_is_found(lab: Any) -> None:
     who = await lab.signed_in()
     entries = await audited(lab, who, {"omnify.auth.user.registered.v1", "omnify.auth.address.verified.v1"})

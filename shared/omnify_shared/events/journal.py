@@ -80,20 +80,23 @@ class Journal:
         """The numbers of its segments."""
         return list(self._segments)
 
-    async def reserve(self, key: str) -> None:
-        """Makes `key` findable after a crash; returns when that is durable.
+    async def reserve(self, *keys: str) -> None:
+        """Makes the keys findable after a crash; returns when that is durable.
 
-        Raises SidecarUnavailable, with the reservation taken back.
+        Raises SidecarUnavailable, with the reservations taken back.
         """
-        self._uses[key] = self._uses.get(key, 0) + 1
-        segment = self._place(key)
+        for key in keys:
+            self._uses[key] = self._uses.get(key, 0) + 1
+        placed = [(key, self._place(key)) for key in keys]
         try:
-            while key not in segment.stored:
-                async with self._writing:
-                    if key not in segment.stored:
-                        await self._write(segment)
+            for key, segment in placed:
+                while key not in segment.stored:
+                    async with self._writing:
+                        if key not in segment.stored:
+                            await self._write(segment)
         except BaseException:
-            self.done(key)
+            for key in keys:
+                self.done(key)
             raise
 
     def done(self, key: str) -> None:

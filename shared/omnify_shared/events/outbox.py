@@ -39,6 +39,7 @@ BEAT = 3.0  # seconds between signs of life
 DEAD_AFTER = 12.0  # seconds without one
 CLEAR_EVERY = 0.5  # seconds; clearing is lazy on purpose
 CLEAR_BATCH = 40  # documents per transaction
+AHEAD = 32  # ids of documents to be, journalled in one write
 PARALLEL = 32  # publications under way at once
 JOIN_TIMEOUT = 5.0  # seconds
 DRAIN = 5.0  # seconds to publish what is left at shutdown
@@ -54,6 +55,8 @@ class Outbox:
         self._state = state
         self._tasks = tasks
         self._journal = Journal(state, new_id())
+        self._ahead: dict[str, deque[str]] = {}
+        self._looking_ahead = asyncio.Lock()
         self._queues: dict[str, deque[Wire]] = {}
         self._published: dict[str, set[str]] = {}
         self._publishing: set[asyncio.Task[None]] = set()
@@ -81,12 +84,28 @@ class Outbox:
         """Whether leftovers of replicas that died have been looked for since the start."""
         return self._recovered.is_set()
 
-    async def reserve(self, key: str) -> None:
-        """Before an aggregate is written with events. Raises SidecarUnavailable."""
+    async def reserve(self, *keys: str) -> None:
+        """Before aggregates are written with events. Raises SidecarUnavailable."""
         if not self._joined.is_set():
             await self._wait_joined()
-        await self._journal.reserve(key)
+        await self._journal.reserve(*keys)
         reach(JOURNALLED)
+
+    async def fresh_id(self, kind: str) -> str:
+        """An id for a new document of a kind, to be written with events at once. Raises SidecarUnavailable.
+
+        Its key was journalled with those of others to come, so that its write has no other write before it. Should
+        that entry be gone by then, `reserve` makes it anew.
+        """
+        async with self._looking_ahead:
+            ahead = self._ahead.setdefault(kind, deque())
+            if not ahead:
+                made = [new_id() for _ in range(AHEAD)]
+                await self.reserve(*(f"{kind}/{one}" for one in made))
+                ahead.extend(made)
+            fresh = ahead.popleft()
+        self._journal.done(f"{kind}/{fresh}")
+        return fresh
 
     async def _wait_joined(self) -> None:
         try:
@@ -240,6 +259,9 @@ class Outbox:
 
     async def drain(self) -> None:
         """At shutdown: publishes and clears what is left, then leaves; what can't be done stays journalled."""
+        for kind, ahead in self._ahead.items():
+            while ahead:
+                self._journal.done(f"{kind}/{ahead.popleft()}")
         try:
             async with asyncio.timeout(DRAIN):
                 await asyncio.gather(*self._publishing)

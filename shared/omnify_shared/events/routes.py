@@ -8,7 +8,8 @@ import asyncio
 from typing import Annotated
 
 from dapr.ext.fastapi import DaprApp
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from omnify_shared.access import OPERATOR
 from omnify_shared.events.deadletters import DeadLetter, DeadLetterPage, DeadLetters
@@ -18,33 +19,35 @@ from omnify_shared.identity import require_caller
 
 PUBSUB = "pubsub"
 FIRST_CONTACT = 5.0  # seconds
-Status = dict[str, str]
 
 
 def mount(app: FastAPI, subscriptions: Subscriptions, dispatcher: Dispatcher, letters: DeadLetters) -> None:
     """Adds the subscriptions of an app, each with the app's dead-letter topic.
 
-    A sidecar may deliver a moment before the app has noticed that it is up, so both routes wait for that.
+    A sidecar may deliver a moment before the app has noticed that it is up, so both routes wait for that. Apps hear
+    many events that are not for them, so deliveries are the first route that is tried.
     """
     dapr_app = DaprApp(app)
     sidecar = app.state.platform.sidecar
 
-    async def deliver(request: Request) -> Status:
+    async def deliver(request: Request) -> Response:
         await sidecar.wait_ready(FIRST_CONTACT)
         answer, _ = await dispatcher.dispatch(event_in(await request.body()), request.app.state.service)
         if answer == "RETRY":
             await asyncio.sleep(0.05)
-        return {"status": answer}
+        return JSONResponse({"status": answer})
 
-    async def keep(request: Request) -> Status:
+    async def keep(request: Request) -> Response:
         await sidecar.wait_ready(FIRST_CONTACT)
         await letters.keep(event_in(await request.body()))
-        return {"status": "SUCCESS"}
+        return JSONResponse({"status": "SUCCESS"})
 
+    others = list(app.router.routes)
     for topic in subscriptions.topics:
         options = {"metadata": dict(RAW), "dead_letter_topic": subscriptions.dead_letter_topic}
         dapr_app.subscribe(PUBSUB, topic, route=f"/events/{topic}", **options)(deliver)
     dapr_app.subscribe(PUBSUB, subscriptions.dead_letter_topic, metadata=dict(RAW), route="/events/deadletters")(keep)
+    app.router.routes[:] = [*app.router.routes[len(others) :], *others]
     app.include_router(_operator_routes(dispatcher, letters))
 
 

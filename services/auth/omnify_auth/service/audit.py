@@ -16,12 +16,13 @@ from omnify_auth.audit import GENESIS, PAGE, Break, first_break, linked, scope_o
 from omnify_auth.records import AuditEntry, AuditPage
 from omnify_auth.store import Store
 from omnify_shared import clock
-from omnify_shared.documents import Emit
+from omnify_shared.documents import Emit, Seen
 from omnify_shared.events import CloudEvent
 from omnify_shared.tasks import Tasks
 
 _SKEW = timedelta(minutes=2)  # that clocks of replicas may differ
 _BATCH = 50  # events per write
+_REMEMBERED = 4096  # chains
 _EMPTY = AuditPage(entries=())
 _Event = CloudEvent[Any]
 _Waiting = tuple[_Event, asyncio.Future[None]]
@@ -43,6 +44,7 @@ class AuditLog:
         self._pages = store.audit
         self._tasks = tasks
         self._waiting: dict[str, list[_Waiting]] = {}
+        self._newest_of: dict[str, int] = {}
 
     async def record(self, event: _Event) -> None:
         """Appends an event to its chain, unless it is there. Raises Contended, SidecarUnavailable.
@@ -74,14 +76,16 @@ class AuditLog:
         del self._waiting[scope]
 
     async def _append(self, scope: str, events: list[_Event]) -> None:
-        number, page = await self._newest(scope)
+        number, seen = await self._newest(scope)
+        page = seen.value or _EMPTY
         known = await self._recorded_since(scope, number, page, min(event.time for event in events) - _SKEW)
         left = [event for event in events if event.id not in known]
-        previous = await self._hash_before(scope, number)
+        previous = page.entries[-1].hash if page.entries else await self._hash_before(scope, number)
+        start: Seen[AuditPage] | None = seen
         while left:
             appending = _Appending(number, previous, left)
-            page = (await self._pages.upsert(scope, str(number), initial=lambda: _EMPTY, change=appending)).value
-            left, number, previous = appending.left, number + 1, page.entries[-1].hash
+            stored = await self._pages.upsert(scope, str(number), initial=lambda: _EMPTY, change=appending, seen=start)
+            left, number, previous, start = appending.left, number + 1, stored.value.entries[-1].hash, None
 
     async def _recorded_since(self, scope: str, number: int, page: AuditPage, since: Any) -> set[str]:
         """The ids of the events on the pages that were begun after a time, and the one before."""
@@ -98,18 +102,24 @@ class AuditLog:
     async def _page(self, scope: str, number: int) -> AuditPage:
         return await self._pages.get(scope, str(number)) or _EMPTY
 
-    async def _newest(self, scope: str) -> tuple[int, AuditPage]:
-        """The newest page: pages stand without a gap, so it is found in steps that double and then halve."""
-        low, page = 0, await self._page(scope, 0)
-        if len(page.entries) < PAGE:
-            return 0, page
+    async def _newest(self, scope: str) -> tuple[int, Seen[AuditPage]]:
+        """The newest page: pages stand without a gap, so it is found in steps that double and then halve, from where
+        it was last. A full one is the newest while the next is not begun."""
+        low = self._newest_of.get(scope, 0)
+        page = await self._pages.look(scope, str(low))
+        if low and not page.value:  # the store was put back to an earlier state
+            low, page = 0, await self._pages.look(scope, "0")
         step = 1
-        while found := (await self._page(scope, low + step)).entries:
-            low, page, step = low + step, AuditPage(entries=found), step * 2
+        if page.value and len(page.value.entries) >= PAGE:
+            while (found := await self._pages.look(scope, str(low + step))).value:
+                low, page, step = low + step, found, step * 2
         while step > 1:
             step //= 2
-            if found := (await self._page(scope, low + step)).entries:
-                low, page = low + step, AuditPage(entries=found)
+            if (found := await self._pages.look(scope, str(low + step))).value:
+                low, page = low + step, found
+        if len(self._newest_of) >= _REMEMBERED:
+            self._newest_of.clear()
+        self._newest_of[scope] = low
         return low, page
 
     async def list(self, scope: str, before: int | None, limit: int) -> tuple[AuditEntry, ...]:

@@ -24,7 +24,6 @@ from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
 from omnify_shared.faults import point, reach
-from omnify_shared.ids import new_id
 
 WRITTEN = point("auth.login.written")
 READ = point("auth.refresh.read")
@@ -157,8 +156,8 @@ class Sessions:
         """A new session of a user who proved who they are by `amr` (RFC 8176); `standing` if it was just read."""
         standing = standing or await self._store.standing(user.user_id, home_of(user))
         lengths = self._lengths.lengths_of(standing.organization)
-        now, session_id = clock.now(), new_id()
-        token = await self.first_token(session_id)
+        token = await self.first_token(await self._store.sessions.fresh_id())
+        now, session_id = clock.now(), token.session_id
         session = Session(
             session_id=session_id,
             user_id=user.user_id,
