@@ -8,8 +8,7 @@ import asyncio
 from typing import Annotated
 
 from dapr.ext.fastapi import DaprApp
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 
 from omnify_shared.access import OPERATOR
 from omnify_shared.events.deadletters import DeadLetter, DeadLetterPage, DeadLetters
@@ -19,6 +18,7 @@ from omnify_shared.identity import require_caller
 
 PUBSUB = "pubsub"
 FIRST_CONTACT = 5.0  # seconds
+Status = dict[str, str]
 
 
 def mount(app: FastAPI, subscriptions: Subscriptions, dispatcher: Dispatcher, letters: DeadLetters) -> None:
@@ -30,17 +30,17 @@ def mount(app: FastAPI, subscriptions: Subscriptions, dispatcher: Dispatcher, le
     dapr_app = DaprApp(app)
     sidecar = app.state.platform.sidecar
 
-    async def deliver(request: Request) -> Response:
+    async def deliver(request: Request) -> Status:
         await sidecar.wait_ready(FIRST_CONTACT)
         answer, _ = await dispatcher.dispatch(event_in(await request.body()), request.app.state.service)
         if answer == "RETRY":
             await asyncio.sleep(0.05)
-        return JSONResponse({"status": answer})
+        return {"status": answer}
 
-    async def keep(request: Request) -> Response:
+    async def keep(request: Request) -> Status:
         await sidecar.wait_ready(FIRST_CONTACT)
         await letters.keep(event_in(await request.body()))
-        return JSONResponse({"status": "SUCCESS"})
+        return {"status": "SUCCESS"}
 
     others = list(app.router.routes)
     for topic in subscriptions.topics:
