@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2 as httpx
 import pyotp
@@ -19,6 +20,7 @@ from omnify_local.journey import Marketer
 from omnify_local.ports import LOOPBACK, free_port
 from omnify_local.processes import Process
 from omnify_shared.testing import Platform
+from support.person import Person
 
 pytestmark = pytest.mark.guarantee("journeys")
 GUIDE = paths.repository() / "docs" / "sign-in-with-omnify.md"
@@ -142,3 +144,33 @@ async def test_an_app_that_is_answered_by_somebody_else_refuses(app: tuple[App, 
         ):
             http.get("/login")
             assert http.get("/back", params=forged).status_code == 400, forged
+
+
+async def test_a_passkey_signs_in_on_the_page(platform: Platform, page: Page, new_marketer: NewMarketer) -> None:
+    """At the name that passkeys are bound to; Chromium's own authenticator verifies its user."""
+    ada = new_marketer().join(platform.inbox)
+    wanted = {"name": "Planner", "redirect_uris": ["http://127.0.0.1:9/back"]}
+    client = ada.ask("POST", "/api/oauth/clients", 201, json=wanted)
+    person = Person(page, platform.passkey_origin, ada)
+    await person.open("/verify-email")
+    await person.gets_authenticator()
+    person.token = ada.tokens["access_token"]
+    await person.enrols_passkey("This laptop")
+    request = {
+        "response_type": "code",
+        "client_id": client["client_id"],
+        "redirect_uri": "http://127.0.0.1:9/back",
+        "scope": "openid",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    }
+    await person.open(f"/oauth/authorize?{urlencode(request)}")
+    await page.get_by_role("button", name="Use a passkey").click()
+    await expect(page.get_by_role("heading", name="Allow Planner?")).to_be_visible()
+    await page.get_by_role("button", name="Use another account").click()
+    await page.get_by_label("E-mail address").fill(ada.email)
+    await page.get_by_label("Password").fill(ada.password)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(page.get_by_role("heading", name="Confirm that it is you")).to_be_visible()
+    await page.get_by_role("button", name="Use a passkey").click()
+    await expect(page.get_by_role("heading", name="Allow Planner?")).to_be_visible()

@@ -88,6 +88,12 @@ class AuthSettings(Settings):
         """The issuer of ID tokens, and where the endpoints for apps are: the public address."""
         return self.public_url.rstrip("/")
 
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """Where our pages are seen, and so where their forms come from: the public address, and where passkeys work."""
+        parts = urlsplit(self.public_url)
+        return frozenset({f"{parts.scheme}://{parts.netloc}", *self.passkey_origins})
+
     @model_validator(mode="after")
     def _safe_outside_development(self) -> Self:
         if self.environment == "development":

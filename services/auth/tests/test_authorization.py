@@ -321,6 +321,22 @@ async def test_only_members_of_its_organisation_use_an_app(lab: Any) -> None:
     assert browser.page == "consent"
 
 
+async def test_every_page_for_who_is_signed_in_has_a_way_out(lab: Any) -> None:
+    app = await App.new(lab)
+    browser = app.browser()
+    await app.ask(browser)
+    await browser.sign_in(app.form["email"], app.form["password"])
+    assert browser.page == "consent"
+    assert "Use another account" in browser.at.text
+    assert 'formaction="/oauth/authorize/other-account"' in browser.at.text
+    before = browser.cookie
+    await browser.send("/oauth/authorize/other-account")
+    assert browser.page == "sign_in"
+    browser.cookie = before
+    await app.ask(browser)
+    assert browser.page == "sign_in", "the old cookie opens nothing"
+
+
 async def test_who_must_set_up_a_second_factor_does_that_first(lab: Any, travel: Travel) -> None:
     app = await App.new(lab)
     travel(timedelta(days=8))

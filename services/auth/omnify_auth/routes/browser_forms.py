@@ -12,7 +12,6 @@ from fastapi.routing import APIRoute
 from omnify_auth.browsers import COOKIE, new_cookie
 from omnify_auth.oauth_forms import Form, form_of
 from omnify_auth.pages import Fields, message
-from omnify_auth.redirects import origin
 from omnify_auth.service import AuthService
 from omnify_auth.service.browsers import Visitor
 from omnify_shared import clock
@@ -83,8 +82,8 @@ async def sent(request: Request, service: AuthService) -> tuple[Visit, Form]:
     """A form of ours, and what it says. Raises StrangeForm for anybody else's (OWASP: token, cookie and origin)."""
     form, cookie = await form_of(request), request.cookies.get(COOKIE)
     began, asked = form.get("began", ""), form.get("request", "")
-    same = request.headers.get("origin") == origin(service.issuer)
-    if not same or not await service.browsers.is_ours(cookie, began, asked, form.get("form_token", "")):
+    ours = request.headers.get("origin") in service.page_origins
+    if not ours or not await service.browsers.is_ours(cookie, began, asked, form.get("form_token", "")):
         raise StrangeForm
     assert cookie is not None  # noqa: S101 - narrows the type: without one no form is ours
     return Visit(asked, began, cookie, True, await service.browsers.visitor(cookie)), form

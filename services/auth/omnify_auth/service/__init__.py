@@ -116,7 +116,7 @@ class AuthService:
         identity: Identity,
         settings: AuthSettings,
     ) -> None:
-        self.issuer = settings.issuer
+        self.issuer, self.page_origins = settings.issuer, settings.page_origins
         self.app_grants = AppGrants(self.store, endings)
         self.browsers = Browsers(self.store, roots, self.sessions, endings)
         self.authorization = Authorization(

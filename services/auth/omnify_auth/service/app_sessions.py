@@ -23,12 +23,9 @@ from omnify_auth.tokens import AccessToken, AccessTokens
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
-from omnify_shared.faults import point, reach
 
 _VOID = "the code is unknown, used, expired or was given for another request"
 _ENDED = "the refresh token is unknown, spent or expired, or the grant was withdrawn"
-USED = point("auth.code.used")
-BEGUN = point("auth.code.session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +68,12 @@ class AppSessions:
             raise InvalidRequestError("code is missing")
         key = digest(form["code"])
         code = await self._used(key, client, form)
-        reach(USED)
         parent, user = await self._store.sessions.get(code.parent_id), await self._store.users.get(code.user_id)
         if parent is None or user is None or not _goes_on(parent, user):
             raise InvalidGrantError(_VOID)
         if not await self._grants.admit(code.user_id, client.client_id, code.scope, code.session_id):
             raise InvalidGrantError(_VOID)
         session, token = await self._begun(client, code, parent)
-        reach(BEGUN)
         # One who used the code a second time before the session was there could not end it: they left word instead.
         if (now := await self._store.codes.get(key)) is None or now.replayed_at:
             await self._endings.end(code.session_id, "reuse")
