@@ -45,11 +45,15 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The peers' operations and the secrets that an app uses; `metadata`: whether it asks its sidecar about itself."""
+    """The peers' operations, the secrets and the output bindings that an app uses.
+
+    `metadata`: whether it asks its sidecar about itself.
+    """
 
     calls: tuple[Call, ...] = ()
     prefixes: tuple[Prefix, ...] = ()
     secrets: tuple[str, ...] = ()
+    bindings: tuple[str, ...] = ()
     metadata: bool = False
 
 

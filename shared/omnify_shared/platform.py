@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omnify_shared.access import Access
+from omnify_shared.dapr.bindings import Bindings
 from omnify_shared.dapr.sidecar import Sidecar
 from omnify_shared.events.metrics import EventMetrics
 from omnify_shared.events.outbox import Outbox
@@ -31,6 +32,7 @@ class Platform:
     outbox: Outbox
     invoker: Invoker
     secrets: Secrets
+    bindings: Bindings
     identity: Identity
     rate_limits: RateLimits
     idempotency: Idempotency
@@ -68,6 +70,7 @@ def make_platform(
         outbox=Outbox(sidecar, state, tasks, settings.app_id, Publisher(sidecar, telemetry.tracing, metrics)),
         invoker=invoker,
         secrets=Secrets(sidecar, settings.environment, access.secrets),
+        bindings=Bindings(sidecar, access.bindings),
         identity=Identity(keys or jwks_of_auth(invoker), Revocations(sidecar, state)),
         rate_limits=RateLimits(state),
         idempotency=Idempotency(state),

@@ -37,7 +37,9 @@ def test_components_are_those_that_an_app_uses(name: str, loaded: dict[str, Serv
     with_state = {app for app, service in loaded.items() if service.app.state.platform.uses_state}
     with_events = {app for app, service in loaded.items() if service.produces or service.app.state.subscriptions}
     with_secrets = {app for app, service in loaded.items() if service.app.state.access.secrets}
+    with_files = {app for app, service in loaded.items() if "filestore" in service.app.state.access.bindings}
     assert set(components["statestore"]["scopes"]) == with_state
+    assert set(components["filestore"]["scopes"]) == with_files
     assert set(components["pubsub"]["scopes"]) == with_events
     assert set(components["secretstore"]["scopes"]) == with_secrets
     stores = repository.kind(name, "Configuration")["spec"]["secrets"]["scopes"]

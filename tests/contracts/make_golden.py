@@ -19,9 +19,9 @@ from omnify_shared.testing import ExtraApp, Platform
 from omnify_shared.testing.backing import Backing
 from support import golden as kept
 from support.people import LIVES_LONG, People
-from support.recorder import Recorder
+from support.recorder import TOPICS, Recorder
 
-WATCHER = ExtraApp("golden", subscribes=("auth-events", "analytics-events", "email-events", "webhooks-events"))
+WATCHER = ExtraApp("golden", subscribes=TOPICS)
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def _target(released: dict[str, str]) -> Path:
 def _collect(backing: Backing, folder: Path, loaded: list[Service], target: Path) -> None:
     home = backing.home(folder, "local", [WATCHER])
     kept.give_secrets(home)
-    platform = Platform(home, backing.mailbox, LIVES_LONG)
+    platform = Platform(home, backing.mailbox, LIVES_LONG | backing.scanner)
     with Recorder(home, WATCHER.app_id) as recorder:
         try:
             platform.start()

@@ -25,7 +25,7 @@ from support.people import LIVES_LONG, address
 KNOWN = golden.known()
 RELEASED = paths.repository() / files.FOLDER / files.RELEASED / "state"
 pytestmark = pytest.mark.timeout(400)  # the first test starts the set's servers and the platform
-STORING = ("auth", "analytics", "email", "webhooks")
+STORING = ("auth", "analytics", "email", "files", "webhooks")
 DAY = 86_400.0  # seconds
 
 
@@ -94,7 +94,7 @@ def upgraded(backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_nam
     home = make_home(backing, tmp_path_factory.mktemp(f"upgrade-{set_name}") / "home", set_name)
     golden.give_secrets(home)
     _read_on_its_own(home)
-    platform = Platform(home, backing.mailbox, LIVES_LONG)
+    platform = Platform(home, backing.mailbox, LIVES_LONG | backing.scanner)
     made = Upgraded(platform)
     try:
         made.start()

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx2 as httpx
 
-from faults.deaths import Deaths
 from faults.ledger import Ledger
+from faults.uploading import Uploading
 from omnify_local.journey import Marketer, token_in
 from omnify_shared.testing import Platform
 
@@ -49,14 +49,18 @@ def sign_up(marketer: Marketer) -> httpx.Response:
     return marketer.http.post("/api/auth/register", json=body)
 
 
-class Interrupted(Deaths):
+class Interrupted(Uploading):
     """The journeys. Every one acknowledges one thing, and finds it at the end."""
 
     def __init__(self, platform: Platform, ledger: Ledger) -> None:
-        super().__init__(ledger)
+        super().__init__(ledger, platform.services["files"])
         self.auth, self.email, self.analytics = (platform.services[name] for name in ("auth", "email", "analytics"))
         self._platform = platform
         self._marketers: list[Marketer] = []
+
+    def joined(self) -> Marketer:
+        """Somebody new who is signed in."""
+        return self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
 
     def new_marketer(self) -> Marketer:
         """Somebody new."""

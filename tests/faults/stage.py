@@ -61,7 +61,7 @@ class Stage:
 def proxied_stage(home: Home, backing: Backing, folder: Path, seed: int) -> Iterator[Stage]:
     """A platform of its own whose sidecars reach their servers through toxiproxy."""
     with proxies_of(home, backing, folder, seed) as proxies:
-        platform = Platform(home, backing.mailbox).start()
+        platform = Platform(home, backing.mailbox, backing.scanner).start()
         try:
             yield Stage(platform, backing, proxies)
         finally:

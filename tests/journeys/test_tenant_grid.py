@@ -37,6 +37,8 @@ ANSWERS: dict[tuple[str, str, str], set[int]] = {
     # of one's own members: no service has such a resource yet, its id is a name that the organisation gives
     ("POST", "/api/rbac/permissions/resource/grant", "resource_id"): {200},
     ("POST", "/api/rbac/permissions/resource/revoke", "resource_id"): {204},
+    # opened by a signed link alone, which names the organisation
+    ("GET", "/api/files/{file_id}/content", "file_id"): {422},
     # a role that the organisation does not have is a wrong value
     ("POST", "/api/organizations/{organization_id}/invitations", "role"): {422},
     ("PATCH", "/api/organizations/{organization_id}/members/{user_id}", "roles"): {422},
@@ -145,10 +147,13 @@ class Request:
     kind: str | None
 
     def sent(self, world: World) -> Any:
-        headers = {"authorization": f"Bearer {world.owner.tokens['access_token']}"}
+        headers = {"authorization": f"Bearer {world.owner.tokens['access_token']}", "tus-resumable": "1.0.0"}
         extra: dict[str, Any] = {}
         if self.kind == "application/json":
             extra = {"json": self.body}
+        elif self.kind == "application/offset+octet-stream":
+            headers |= {"content-type": self.kind, "upload-offset": "0"}
+            extra = {"content": self.body}
         elif self.kind:
             extra = {"data": self.body}
         return world.owner.http.request(self.method, self.url, params=self.query, headers=headers, **extra)

@@ -16,6 +16,7 @@ GRPC = {
     },
     "publish": {"PublishEvent", "BulkPublishEvent"},
     "secrets": {"GetSecret", "GetBulkSecret"},
+    "bindings": {"InvokeBinding"},
 }  # fmt: skip
 HTTP = {
     "invoke": [("GET", "/v1.0/invoke/files/method/x")],

@@ -21,7 +21,7 @@ from omnify_shared.testing import Home, Platform, Sidecar
 from omnify_shared.testing.backing import Backing
 
 STRANGER = "stranger"
-PEER = "files"  # a name that the gateway's table knows and no service has yet
+PEER = "onboarding"  # a name that the gateway's table knows and no service has yet
 
 
 @dataclass

@@ -22,7 +22,11 @@ def used_over_grpc(stage: Stage, app: str) -> set[str]:
     if app in GUESTS:
         return set()
     service = stage.services[app]
-    used = {"state": service.app.state.platform.uses_state, "publish": bool(service.produces)}
+    used = {
+        "state": service.app.state.platform.uses_state,
+        "publish": bool(service.produces),
+        "bindings": bool(service.app.state.access.bindings),
+    }
     return {name for name, is_used in used.items() if is_used} | ({"secrets"} if secrets_of(stage, app) else set())
 
 

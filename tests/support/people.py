@@ -4,7 +4,7 @@ Ada has an account, sessions and orders. Bob holds a mail with a link that he ha
 the broker is down: her event waits in the outbox of a replica that was killed. Dora's mail waits for another try,
 Erin's event lies among the dead letters, and an import of Ada's was left half-way. Fay signs in with two steps.
 Hal changed a password and holds a link for another one. Kim, Lou and Mia share an organisation. Ned's
-webhooks lead nowhere.
+webhooks lead nowhere. Ada keeps files.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ from omnify_shared.testing import Platform
 from omnify_shared.testing.backing import Backing
 from support.golden import beside, rows
 from support.people_apps import with_apps
+from support.people_files import leave_pages, with_files
 from support.people_grants import with_grants
 from support.people_mfa import with_second_factors
 from support.people_org import with_organizations
@@ -99,6 +100,7 @@ class People:
         self._change_password(self._person("hal"))
         self._consent()
         self.known |= with_apps(self.ada) | with_grants(self.ada)
+        self.known |= with_files(self.ada)
         kim, lou = self._person("kim"), self._person("lou")
         self.known |= with_organizations(kim, lou, address("mia"), self.platform.inbox)
         self.known |= with_webhooks(self._person("ned"), self.platform.inbox)
@@ -150,7 +152,7 @@ class People:
     async def leave_traces(self) -> None:
         """What a healthy platform shows too shortly to be caught: written by the services' own code beside them."""
         services = self.platform.services
-        for name in ("analytics", "email", "webhooks"):
+        for name in ("analytics", "email", "files", "webhooks"):
             services[name].terminate()
         verifications = self._verifications()
         async with beside(services["analytics"].sidecar) as blocks:
@@ -163,6 +165,8 @@ class People:
             pages = Index(blocks.state, "messages", page_size=1)
             for number in range(2):
                 await pages.add("another-organization", str(number), type="t", at=0, to=[])
+        async with beside(services["files"].sidecar) as blocks:
+            await leave_pages(blocks)
 
     def _verifications(self) -> dict[str, str]:
         """The verification that each account waits for, as its document says."""

@@ -9,7 +9,7 @@ from typing import Any
 from omnify_shared.testing import Home, Sidecar
 
 JSON = dict[str, Any]
-_TOPICS = ("auth-events", "analytics-events", "email-events", "webhooks-events")
+TOPICS = ("auth-events", "analytics-events", "email-events", "files-events", "webhooks-events")
 
 
 class Recorder:
@@ -43,7 +43,7 @@ class Recorder:
 
 
 def _handler(events: list[JSON]) -> type[BaseHTTPRequestHandler]:
-    subscriptions = [{"pubsubname": "pubsub", "topic": topic, "route": "/events"} for topic in _TOPICS]
+    subscriptions = [{"pubsubname": "pubsub", "topic": topic, "route": "/events"} for topic in TOPICS]
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

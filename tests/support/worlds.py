@@ -35,6 +35,8 @@ class World:
             self._import()
         if "webhooks" in services:
             self._webhooks()
+        if "files" in services:
+            self.ids["file_id"] = self.owner.send_file(f"{self.marker}.txt", self.marker.encode())
 
     def _person(self, url: str, name: str) -> Marketer:
         return Marketer(

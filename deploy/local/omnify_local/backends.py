@@ -8,13 +8,15 @@ from urllib.parse import unquote, urlsplit
 from omnify_local import control_plane, runfile, secrets
 from omnify_local.errors import LocalError
 from omnify_local.ports import LOOPBACK, answers, is_free
-from omnify_local.servers import Kafka, Mailbox, Mongo, Nats, Postgres, RabbitMQ, Redis, Server
+from omnify_local.servers import Clamd, Kafka, Mailbox, Mongo, Nats, Postgres, RabbitMQ, Redis, Server
+from omnify_local.servers.clamd import clamd_answers, program
 from omnify_local.servers.mongo import mongo_answers
 from omnify_local.servers.nats import nats_answers
 from omnify_local.servers.rabbitmq import rabbitmq_answers
 from omnify_local.servers.redis import redis_answers
 
 MAILBOX_SMTP, MAILBOX_WEB = 1025, 1080
+SCANNER = 3310
 _LOCAL_NAMES = {LOOPBACK, "localhost"}
 
 
@@ -50,6 +52,20 @@ def plan(root: Path, set_name: str, *, mailbox: bool) -> Plan:
     if mailbox:
         result.add(Mailbox(folder / "mailbox", MAILBOX_SMTP, MAILBOX_WEB), SMTP=MAILBOX_SMTP, mailbox=MAILBOX_WEB)
     return result
+
+
+def plan_scanner(result: Plan, root: Path, given: str | None) -> str | None:
+    """The scanner's URL: the one that is given, one that runs on this machine, or ours; None where there is none."""
+    if given:
+        return given
+    if clamd_answers(SCANNER):
+        result.foreign.append(f"ClamAV at {LOOPBACK}:{SCANNER}")
+        return f"tcp://{LOOPBACK}:{SCANNER}"
+    if program() is None:
+        return None
+    server = Clamd(root / ".omnify" / "servers" / "clamav", SCANNER, system=True)
+    result.add(server, ClamAV=SCANNER)
+    return server.url
 
 
 def plan_control_plane(result: Plan, root: Path, *, installed: bool) -> None:

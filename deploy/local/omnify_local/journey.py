@@ -1,5 +1,6 @@
 """A marketer's way through the platform, over HTTP as a browser would take it; the demo and the tests walk it."""
 
+import base64
 import json
 import re
 import secrets
@@ -29,6 +30,10 @@ CDNOW_MASTER = {
 _LINK = re.compile(
     r"/(?:verify-email|reset-password|confirm-email|accept-invitation|recover-factors)#token=([A-Za-z0-9_.-]+)"
 )
+
+
+_UPLOADS = "/api/files/uploads"
+_TUS = {"Tus-Resumable": "1.0.0"}
 
 
 class JourneyFailed(RuntimeError):
@@ -114,6 +119,45 @@ class Marketer:
                 return status
             time.sleep(0.05)
         raise JourneyFailed(f"import {import_id} did not end within {seconds:g} s")
+
+    def announce_file(self, name: str, size: int, purpose: str = "other") -> str:
+        """Begins an upload by tus; returns the file's id."""
+        pairs = {"filename": name, "purpose": purpose}
+        told = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in pairs.items())
+        headers = _TUS | {"Upload-Length": str(size), "Upload-Metadata": told, **self._bearer}
+        answer = self.http.post(_UPLOADS, headers=headers)
+        if answer.status_code != 201:
+            raise JourneyFailed(f"POST {_UPLOADS}: {answer.status_code} {answer.text[:300]}")
+        return answer.headers["location"].rpartition("/")[2]
+
+    def send_bytes(self, file_id: str, data: bytes, *, offset: int | None = None) -> httpx.Response:
+        """Adds bytes to an upload, where it has got to unless told otherwise; whatever comes of it."""
+        path = f"{_UPLOADS}/{file_id}"
+        if offset is None:
+            head = self.http.head(path, headers=_TUS | self._bearer)
+            offset = int(head.raise_for_status().headers["upload-offset"])
+        more = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
+        return self.http.patch(path, headers=_TUS | more | self._bearer, content=data)
+
+    def send_file(self, name: str, data: bytes, purpose: str = "other") -> str:
+        """Uploads a file; returns its id."""
+        file_id = self.announce_file(name, len(data), purpose)
+        self.send_bytes(file_id, data, offset=0).raise_for_status()
+        return file_id
+
+    def wait_for_file(self, file_id: str, *states: str, seconds: float = 60) -> dict[str, Any]:
+        """The file once it is in one of these states, by default ready or refused. Raises JourneyFailed."""
+        deadline, wanted = time.monotonic() + seconds, states or ("ready", "refused")
+        while time.monotonic() < deadline:
+            file: dict[str, Any] = self.ask("GET", f"/api/files/{file_id}", 200)
+            if file["state"] in wanted:
+                return file
+            time.sleep(0.05)
+        raise JourneyFailed(f"file {file_id} did not become {' or '.join(wanted)} within {seconds:g} s")
+
+    @property
+    def _bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens['access_token']}"}
 
     def overview(self, start: str, end: str, granularity: str = "month") -> dict[str, Any]:
         """Revenue, orders, customers, AOV and repeat rate of a range of days."""

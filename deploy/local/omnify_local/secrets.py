@@ -33,6 +33,7 @@ _GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "auth": {"auth-pepper": random_secret, "auth-key-encryption-key": random_secret},
     "email": {"sendgrid-api-key": _sendgrid_key},
     "webhooks": {"webhooks-key-encryption-key": random_secret},
+    "files": {"files-link-key": random_secret},
     # Not a component's file: what the runner puts into the environment of sidecars and services.
     TOKENS: {"dapr-api-token": random_secret, "app-api-token": random_secret, "metrics-token": random_secret},
 }

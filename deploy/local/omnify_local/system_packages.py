@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from omnify_local.errors import LocalError
-from omnify_local.servers import postgres, rabbitmq
+from omnify_local.servers import clamd, postgres, rabbitmq
 
 # Program to look for, and the Debian package that brings it.
 _KAFKA = {"java": "openjdk-17-jdk-headless", "mvn": "maven"}
 _MONITORING = {"prometheus": "prometheus", "promtool": "prometheus"}
 _SERVERS = {"postgres": "postgresql", "rabbitmq-server": "rabbitmq-server"}
-_TESTS = {**_KAFKA, **_MONITORING, **_SERVERS, "chromium": "chromium", "faketime": "faketime"}
+_SCANNER = {"clamd": "clamav-daemon"}
+_TESTS = {**_KAFKA, **_MONITORING, **_SERVERS, **_SCANNER, "chromium": "chromium", "faketime": "faketime"}
 _POLICY = Path("/usr/sbin/policy-rc.d")
-_BENCHMARKS = {**_KAFKA, "wrk": "wrk"}
+_BENCHMARKS = {**_KAFKA, **_SCANNER, "wrk": "wrk"}
 
 
 def ensure() -> None:
@@ -51,7 +52,11 @@ def _ensure(needed: Mapping[str, str]) -> None:
 
 def _found(program: str) -> bool:
     """True when it is on PATH or where Debian keeps it."""
-    places = {"postgres": lambda: postgres.program("postgres"), "rabbitmq-server": rabbitmq.program}
+    places = {
+        "clamd": clamd.program,
+        "postgres": lambda: postgres.program("postgres"),
+        "rabbitmq-server": rabbitmq.program,
+    }
     return places.get(program, lambda: shutil.which(program))() is not None
 
 

@@ -15,9 +15,10 @@ from omnify_local.errors import LocalError
 from omnify_local.locked import LockedPlatform
 from omnify_local.platform import LOGS, Platform
 from omnify_local.sentry import Sentry
-from omnify_local.servers import Mailbox
+from omnify_local.servers import Clamd, Mailbox
 
 _READY_TIMEOUT = 120
+SCANNER = "FILES_CLAMD_URL"
 
 
 class _Stopped(Exception):
@@ -46,6 +47,9 @@ def _run(root: Path, set_name: str, profile: str) -> None:
     secrets.ensure(root)
     run_file, apps = runfile.for_set(root, set_name), runfile.apps(root)
     plan = backends.plan(root, set_name, mailbox="OMNIFY_SMTP_URL" not in os.environ)
+    scanner = backends.plan_scanner(plan, root, os.environ.get(SCANNER))
+    if scanner:
+        os.environ[SCANNER] = scanner
     platform = _locked(root, set_name, plan, apps) if profile == "secure" else _plain(root, run_file, plan, apps)
     _check_ports(root, plan, apps)
     _pid_path(root).write_text(str(os.getpid()))
@@ -185,6 +189,14 @@ def _report(root: Path, set_name: str, profile: str, plan: backends.Plan, platfo
     }
 
 
+def _scanner(plan: backends.Plan) -> str:
+    """What scans uploads, and how far it can be relied on."""
+    own = next((server for server in plan.own if isinstance(server, Clamd)), None)
+    if own is None:
+        return os.environ.get(SCANNER) or f"none: uploads stay in quarantine (install ClamAV, or set {SCANNER})"
+    return own.url + ("" if own.knows_malware else ", which knows its test signature only (run freshclam for more)")
+
+
 def _write_report(root: Path, report: Mapping[str, Any]) -> None:
     temporary = _report_path(root).with_suffix(".tmp")
     temporary.write_text(json.dumps(report, indent=2) + "\n")
@@ -196,6 +208,7 @@ def _table(report: Mapping[str, Any], plan: backends.Plan, seconds: float) -> st
         "Gateway": report["gateway"],
         "API docs": report["api_docs"],
         "Mailbox": report["mailbox"] or f"mail goes to {report['smtp']}",
+        "Scanner": _scanner(plan),
         "Logs": report["logs"],
         "Data": report["data"],
     }

@@ -15,7 +15,7 @@ def test_secrets_are_private_different_and_kept(tmp_path: Path) -> None:
     secrets.ensure(tmp_path)
     folder = tmp_path / secrets.FOLDER
     files = sorted(folder.glob("*.json"))
-    assert [file.stem for file in files] == ["auth", "email", "infrastructure", "tokens", "webhooks"]
+    assert [file.stem for file in files] == ["auth", "email", "files", "infrastructure", "tokens", "webhooks"]
     assert {_mode(file) for file in files} == {0o600}
     assert {_mode(folder), _mode(tmp_path / ".omnify")} == {0o700}
     first = {file.stem: json.loads(file.read_text()) for file in files}

@@ -56,6 +56,7 @@ ROUTES = (
     Route("/api/onboarding", "onboarding"),
     Route("/api/email", "email"),
     Route("/api/files", "files"),
+    Route("/api/files/uploads", "files", Limits(body=100 * MiB, seconds=300)),
     Route("/api/webhooks", "webhooks"),
 )
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 from omnify_local import paths, runfile, secrets, topology
 from omnify_local.errors import LocalError
 from omnify_local.ports import free_port
-from omnify_local.servers import Kafka, Mailbox, Mongo, Nats, Postgres, RabbitMQ, Redis, Server
+from omnify_local.servers import Clamd, Kafka, Mailbox, Mongo, Nats, Postgres, RabbitMQ, Redis, Server
+from omnify_local.servers.clamd import program as clamd_program
 from omnify_local.servers.kafka import Listener
 from omnify_shared.testing.home import ExtraApp, Home
 
@@ -135,6 +136,16 @@ class Backing:
     def mailbox(self) -> Mailbox:
         """The session's mailbox."""
         return self._running(Mailbox, lambda folder: Mailbox(folder, free_port(), free_port()))
+
+    @property
+    def clamd(self) -> Clamd:
+        """The session's malware scanner, which knows our own signature only."""
+        return self._running(Clamd, lambda folder: Clamd(folder, free_port()))
+
+    @property
+    def scanner(self) -> dict[str, str]:
+        """The setting by which the files service finds the scanner; none where ClamAV is not installed."""
+        return {"FILES_CLAMD_URL": self.clamd.url} if clamd_program() else {}
 
     def stop(self) -> None:
         """Stop every server, newest first."""

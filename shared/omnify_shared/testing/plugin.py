@@ -115,7 +115,7 @@ def platform(
     """All services on a set, started once per session; a test that breaks a part has to mend it."""
     home = make_home(backing, tmp_path_factory.mktemp("platform") / "home", set_name)
     pytestconfig.stash[_homes] = [home]
-    running = Platform(home, backing.mailbox).start(timeout=100)
+    running = Platform(home, backing.mailbox, backing.scanner).start(timeout=100)
     try:
         yield running
     finally:

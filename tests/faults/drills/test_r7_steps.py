@@ -12,6 +12,7 @@ import pytest
 import omnify_analytics
 import omnify_auth
 import omnify_email
+import omnify_files
 import omnify_gateway
 import omnify_shared
 import omnify_webhooks
@@ -61,6 +62,20 @@ JOURNEYS: Mapping[str, tuple[str, ...]] = {
         "analytics.import.completed",
         "analytics.import.cleaned",
     ),
+    "announcing": ("files.upload.noted", "files.upload.reserved", "files.upload.created", "files.upload.listed"),
+    "uploading": ("files.upload.taken", "files.upload.stored", "files.upload.committed", "files.upload.tidied"),
+    "judging": (
+        "files.process.leased",
+        "files.process.fetched",
+        "files.process.scanned",
+        "files.process.looked",
+        "files.process.planned",
+        "files.process.made",
+        "files.process.judged",
+        "files.clean.dropped",
+        "files.clean.resized",
+    ),
+    "dropping": ("files.purge.dropped", "files.purge.freed"),
 }
 BLOCKS: Mapping[str, tuple[str, ...]] = {
     "requesting": ("idempotency.request.begun", "idempotency.request.worked", "idempotency.request.kept"),
@@ -68,7 +83,7 @@ BLOCKS: Mapping[str, tuple[str, ...]] = {
 }
 # Points of services whose own tests kill them there, by the test.
 ELSEWHERE: Mapping[str, str] = {"webhooks": "services/webhooks/tests/test_crashes.py"}
-SHORT = ("outbox.event.written", "auth.refresh.rotated", "email.send.minted", "analytics.import.facts")
+SHORT = ("outbox.event.written", "auth.refresh.rotated", "email.send.minted", "analytics.import.facts", "files.process.made")
 
 
 @pytest.mark.drill("R7", "a service killed after each step")
@@ -114,7 +129,7 @@ def counter(backing: Backing, tmp_path: Path, set_name: str) -> Iterator[Service
 
 
 def test_every_declared_point_has_its_drill() -> None:
-    for package in (omnify_shared, omnify_auth, omnify_email, omnify_analytics, omnify_gateway, omnify_webhooks):
+    for package in (omnify_shared, omnify_auth, omnify_email, omnify_analytics, omnify_files, omnify_gateway, omnify_webhooks):
         for name in modules(package):
             importlib.import_module(name)
     drilled = {point for points in (*JOURNEYS.values(), *BLOCKS.values()) for point in points}

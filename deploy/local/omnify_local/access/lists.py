@@ -36,6 +36,7 @@ def apis(service: Service) -> dict[str, list[Api]]:
         ("state", "v1"): service.app.state.platform.uses_state,
         ("publish", "v1"): bool(service.produces),
         ("secrets", "v1"): bool(access.secrets),
+        ("bindings", "v1"): bool(access.bindings),
     }
     return {name: [api for api, used in rules.items() if used] for name, rules in (("http", http), ("grpc", grpc))}
 
