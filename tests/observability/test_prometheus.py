@@ -105,7 +105,7 @@ def test_all_targets_are_up(prometheus: Api) -> None:
     assert found == {
         f"{job} {app}": "up"
         for job in ("omnify", "dapr")
-        for app in ("gateway", "auth", "analytics", "email", "webhooks")
+        for app in ("gateway", "auth", "analytics", "email", "files", "webhooks")
     }
 
 

@@ -83,7 +83,13 @@ BLOCKS: Mapping[str, tuple[str, ...]] = {
 }
 # Points of services whose own tests kill them there, by the test.
 ELSEWHERE: Mapping[str, str] = {"webhooks": "services/webhooks/tests/test_crashes.py"}
-SHORT = ("outbox.event.written", "auth.refresh.rotated", "email.send.minted", "analytics.import.facts", "files.process.made")
+SHORT = (
+    "outbox.event.written",
+    "auth.refresh.rotated",
+    "email.send.minted",
+    "analytics.import.facts",
+    "files.process.made",
+)
 
 
 @pytest.mark.drill("R7", "a service killed after each step")
@@ -129,7 +135,15 @@ def counter(backing: Backing, tmp_path: Path, set_name: str) -> Iterator[Service
 
 
 def test_every_declared_point_has_its_drill() -> None:
-    for package in (omnify_shared, omnify_auth, omnify_email, omnify_analytics, omnify_files, omnify_gateway, omnify_webhooks):
+    for package in (
+        omnify_shared,
+        omnify_auth,
+        omnify_email,
+        omnify_analytics,
+        omnify_files,
+        omnify_gateway,
+        omnify_webhooks,
+    ):
         for name in modules(package):
             importlib.import_module(name)
     drilled = {point for points in (*JOURNEYS.values(), *BLOCKS.values()) for point in points}
