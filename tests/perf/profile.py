@@ -184,6 +184,8 @@ def main() -> int:
             service.sidecar.options += ("--enable-profiling", f"--profile-port={ports[app]}")
         try:
             bench = Bench(platform.start(), load.Target("", {}), Path(name))
+            if "login" in chosen.only:
+                print(f"{len(bench.accounts.addresses)} accounts made", file=sys.stderr)  # before anybody looks
             for path in chosen.only:
                 _profiled(path, bench, ports)
         finally:
