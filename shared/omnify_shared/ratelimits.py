@@ -22,18 +22,20 @@ class RateLimits:
     def __init__(self, state: StateStore) -> None:
         self._windows = Documents(state, "rate", _Window)
 
-    async def hit(self, name: str, key: str, *, limit: int, window: timedelta) -> None:
-        """Counts one use of `name` by `key`. Raises TooManyRequests from the `limit + 1`-th within `window` on."""
+    async def hit(self, name: str, key: str, *, limit: int, window: timedelta, count: int = 1) -> None:
+        """Counts `count` uses of `name` by `key`, all or none. Raises TooManyRequests beyond `limit` in `window`."""
         now, seconds = clock.now().timestamp(), window.total_seconds()
 
-        def count(current: _Window, _: Emit) -> _Window:
-            if now - current.started_at >= seconds:
-                return _Window(started_at=now, count=1)
-            if current.count >= limit:
-                wait = current.started_at + seconds - now
+        def counted(current: _Window, _: Emit) -> _Window:
+            if now - current.started_at >= seconds and count <= limit:
+                return _Window(started_at=now, count=count)
+            if current.count + count > limit:
+                wait = max(1.0, current.started_at + seconds - now)
                 raise TooManyRequests(f"at most {limit} per {seconds:g} s", retry_after=wait)
-            return _Window(started_at=current.started_at, count=current.count + 1)
+            return _Window(started_at=current.started_at, count=current.count + count)
 
         digest = hashlib.sha256(key.encode()).hexdigest()
         start = _Window(started_at=now, count=0)
-        await self._windows.upsert(name, digest, initial=lambda: start, change=count, ttl=window + timedelta(minutes=1))
+        await self._windows.upsert(
+            name, digest, initial=lambda: start, change=counted, ttl=window + timedelta(minutes=1)
+        )

@@ -2,7 +2,8 @@
 
 Application secrets are 32 random bytes, base64url. Infrastructure entries say where the servers are: edit them to bring
 your own, or name yours in the environment (MONGODB_URL, KAFKA_BROKERS, REDIS_HOST and REDIS_PASSWORD, POSTGRES_URL,
-RABBITMQ_URL, NATS_URL). SENDGRID_API_KEY is taken from the environment when its file is made.
+RABBITMQ_URL, NATS_URL). SENDGRID_API_KEY and SENDGRID_WEBHOOK_KEY are taken from the environment when
+their file is made.
 """
 
 import base64
@@ -29,9 +30,18 @@ def _sendgrid_key() -> str:
     return os.environ.get("SENDGRID_API_KEY") or random_secret()
 
 
+def _sendgrid_webhook_key() -> str:
+    """The public key of SendGrid's event webhook; without one a text that is no key, so that no event is believed."""
+    return os.environ.get("SENDGRID_WEBHOOK_KEY") or random_secret()
+
+
 _GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "auth": {"auth-pepper": random_secret, "auth-key-encryption-key": random_secret},
-    "email": {"sendgrid-api-key": _sendgrid_key},
+    "email": {
+        "sendgrid-api-key": _sendgrid_key,
+        "sendgrid-webhook-key": _sendgrid_webhook_key,
+        "email-key-encryption-key": random_secret,
+    },
     "webhooks": {"webhooks-key-encryption-key": random_secret},
     "files": {"files-link-key": random_secret},
     # Not a component's file: what the runner puts into the environment of sidecars and services.
