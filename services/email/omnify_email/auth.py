@@ -19,6 +19,8 @@ class Contact(BaseModel):
 
     email: str
     full_name: str
+    # The language they chose, once auth knows one.
+    locale: str | None = None
 
 
 class FreshToken(Contact):

@@ -4,9 +4,19 @@ SendError
 ├── TransientError   a later try may succeed: the mail waits
 └── PermanentError   no try will: the mail has failed, with the reason
 NothingToSend        the reason for the mail is gone; not a failure
+
+The problems that callers get follow.
 """
 
-from omnify_shared.problems import Conflict, NotFound
+from omnify_shared.problems import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PayloadTooLarge,
+    Unavailable,
+    Unprocessable,
+)
 
 
 class SendError(Exception):
@@ -40,3 +50,59 @@ class UnknownMail(NotFound):
 
 class MailNotFailed(Conflict):
     type, title = "mail-not-failed", "Only a failed mail can be tried again"
+
+
+class KeysUnavailable(Unavailable):
+    type, title = "keys-unavailable", "The keys of the email service are not usable"
+
+
+class UnknownMessage(NotFound):
+    type, title = "unknown-message", "No such message"
+
+
+class UnknownRequest(NotFound):
+    type, title = "unknown-message-request", "No such request"
+
+
+class MessageUnderWay(Conflict):
+    type, title = "message-under-way", "The message is still under way"
+
+
+class UnknownTemplate(NotFound):
+    type, title = "unknown-template", "No such template"
+
+
+class UnusableValues(Unprocessable):
+    type, title = "unusable-values", "The values do not fit the template"
+
+
+class MessageTooLarge(PayloadTooLarge):
+    type, title = "message-too-large", "The message is too large"
+
+
+class UnknownSuppression(NotFound):
+    type, title = "unknown-suppression", "No such suppression"
+
+
+class UnknownLink(NotFound):
+    type, title = "unknown-unsubscribe-link", "The link is not valid"
+
+
+class UnknownDomain(NotFound):
+    type, title = "unknown-sender-domain", "No such sender domain"
+
+
+class DomainTaken(Conflict):
+    type, title = "sender-domain-exists", "The organisation has that domain already"
+
+
+class DomainNotVerified(Conflict):
+    type, title = "sender-domain-not-verified", "The sender's domain is not verified"
+
+
+class NotSigned(Forbidden):
+    type, title = "signature-refused", "The signature is missing, wrong or out of date"
+
+
+class NotEvents(BadRequest):
+    type, title = "not-a-batch-of-events", "The body is no batch of events"

@@ -1,11 +1,15 @@
-"""The events that a mail follows, with the fields it needs."""
+"""The events that mails follow, with the fields they need, and those that the service publishes on `email-events`."""
 
+from datetime import datetime
+from typing import Literal
+
+from omnify_email.catalogue import Category
 from omnify_shared.erasure import ErasureReceipt
 from omnify_shared.events import EventData
 
 
 class ErasureCompleted(ErasureReceipt, type="omnify.email.erasure.completed.v1"):
-    """Email has deleted its records of mails to a user or of an organisation. `subject` is the erasure's id."""
+    """Email has deleted what it held of a user or of an organisation. `subject` is the erasure's id."""
 
 
 class UserRegistered(EventData, type="omnify.auth.user.registered.v1"):
@@ -32,5 +36,49 @@ class LetterRequested(EventData, type="omnify.auth.letter.requested.v1"):
     organization_id: str | None
 
 
-EVENTS = (ErasureCompleted,)
+class MessageSent(EventData, type="omnify.email.message.sent.v1"):
+    """A provider took a mail that an organisation had asked for. `subject` is the mail's id."""
+
+    message_id: str
+    request_id: str
+    organization_id: str
+    template: str
+    category: Category
+
+
+class MessageSuppressed(EventData, type="omnify.email.message.suppressed.v1"):
+    """A mail was not sent: its recipient can't or does not want to get it. `subject` is the mail's id."""
+
+    message_id: str
+    request_id: str
+    organization_id: str
+    template: str
+    category: Category
+    reason: str
+
+
+class MessageDelivered(EventData, type="omnify.email.message.delivered.v1"):
+    """The recipient's server took a mail. `subject` is the mail's id."""
+
+    message_id: str
+    request_id: str
+    organization_id: str
+    template: str
+    category: Category
+    at: datetime
+
+
+class MessageBounced(EventData, type="omnify.email.message.bounced.v1"):
+    """A mail did not reach its recipient, or was taken for spam by them. `subject` is the mail's id."""
+
+    message_id: str
+    request_id: str
+    organization_id: str
+    template: str
+    category: Category
+    at: datetime
+    outcome: Literal["blocked", "bounced", "complained", "dropped"]
+
+
 READS = (UserRegistered, VerificationRequested, RegistrationRepeated, LetterRequested)
+EVENTS = (ErasureCompleted, MessageSent, MessageSuppressed, MessageDelivered, MessageBounced)

@@ -1,9 +1,9 @@
 """Mails, counted by how each try ends, and those that wait."""
 
-from omnify_email.rendering import SUBJECTS, Kind
+from omnify_email.catalogue import TEMPLATES
 from omnify_shared.telemetry import Telemetry
 
-OUTCOMES = ("sent", "skipped", "waiting", "failed")
+OUTCOMES = ("sent", "skipped", "waiting", "failed", "suppressed")
 
 
 class MailMetrics:
@@ -12,10 +12,10 @@ class MailMetrics:
     def __init__(self, telemetry: Telemetry) -> None:
         self.tracing = telemetry.tracing
         self.waiting: int | None = None
-        starts = [{"kind": kind, "outcome": outcome} for kind in SUBJECTS for outcome in OUTCOMES]
+        starts = [{"kind": kind, "outcome": outcome} for kind in TEMPLATES for outcome in OUTCOMES]
         self._mails = telemetry.counter("omnify.mails", "Tries to send a mail by how they ended.", starts)
         telemetry.gauge("omnify.mails.waiting", "Mails that wait for another try.", lambda: self.waiting)
 
-    def count(self, kind: Kind, outcome: str) -> None:
+    def count(self, kind: str, outcome: str) -> None:
         """A try has ended."""
         self._mails.add(1, {"kind": kind, "outcome": outcome})

@@ -33,6 +33,16 @@ class EmailSettings(Settings):
     # How often mails that wait for another try are looked through.
     poll_interval: float = Field(default=2, gt=0)
 
+    # Mails that an organisation may ask for within an hour, and test mails of one person within one.
+    organization_rate: int = Field(default=2000, gt=0)
+    test_rate: int = Field(default=10, gt=0)
+    # What a sender's domain has to name: who sends for it, and where bounces come back to.
+    spf_include: str = "spf.omnify.localhost"
+    return_path_host: str = "bounces.omnify.localhost"
+    # `host:port`, parted by spaces; the system's resolvers when empty.
+    dns_servers: str = ""
+    dns_timeout: float = Field(default=5, gt=0)
+
     @field_validator("smtp_url")
     @classmethod
     def _usable(cls, url: str) -> str:

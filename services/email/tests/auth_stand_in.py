@@ -6,6 +6,7 @@ with its kind. The address is in the id: `<anything>--<local part>`.
 """
 
 import asyncio
+import json
 import os
 from itertools import count
 from pathlib import Path
@@ -21,20 +22,27 @@ VALUES = {
 }
 
 
+def strict(request: Request) -> None:
+    headers = request.headers
+    if headers.getlist("dapr-api-token") != [os.environ["APP_API_TOKEN"]]:
+        raise HTTPException(401, "not from the sidecar")
+    if headers.getlist("dapr-caller-app-id") != ["email"]:
+        raise HTTPException(403, "only email may ask")
+
+
 def create_app() -> FastAPI:
     app = FastAPI()
     tokens = count(1)
 
-    def strict(request: Request) -> None:
-        headers = request.headers
-        if headers.getlist("dapr-api-token") != [os.environ["APP_API_TOKEN"]]:
-            raise HTTPException(401, "not from the sidecar")
-        if headers.getlist("dapr-caller-app-id") != ["email"]:
-            raise HTTPException(403, "only email may ask")
-
     @app.get("/health/live")
     async def live() -> dict[str, str]:
         return {"status": "healthy"}
+
+    @app.get("/.well-known/jwks.json")
+    async def keys(request: Request) -> dict[str, object]:
+        strict(request)
+        found: dict[str, object] = json.loads((FOLDER / "jwks.json").read_text())
+        return found
 
     @app.post("/internal/verifications/{verification_id}/token")
     async def mint(verification_id: str, request: Request) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from omnify_local.processes import Process, tail
 from omnify_shared import clock
 from omnify_shared.access import OPERATOR
 from omnify_shared.ids import new_id
-from omnify_shared.testing import Home, Sidecar
+from omnify_shared.testing import ExtraApp, Home, Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
 from omnify_shared.testing.service import Service
+from support.sendgrid import PATH, batch, give_webhook_key
+from support.tokens import Signer
 
 NewPost = Callable[..., "Post"]
 HERE = Path(__file__).parent
@@ -35,7 +38,10 @@ class Post:
         self.home = home
         self.folder = home.path / "post"
         self.folder.mkdir()
-        self.smtp_port, self.sendgrid_port = free_port(), free_port()
+        self.smtp_port, self.sendgrid_port, self.dns_port = free_port(), free_port(), free_port()
+        self.signer = Signer()
+        (self.folder / "jwks.json").write_text(json.dumps(self.signer.document()))
+        give_webhook_key(home)
         self.servers: dict[str, Process] = {}
         self.auth = self._service(
             "auth", "auth_stand_in:create_app", PYTHONPATH=str(HERE), STAND_IN_FOLDER=str(self.folder)
@@ -43,6 +49,7 @@ class Post:
         self.email = self._service("email", None, OMNIFY_PUBLIC_URL="https://omnify.example", EMAIL_POLL_INTERVAL="0.2")
         self.email.environment["OMNIFY_SMTP_URL"] = f"smtp://{LOOPBACK}:{self.smtp_port}"
         self.email.environment["EMAIL_SENDGRID_URL"] = f"http://{LOOPBACK}:{self.sendgrid_port}"
+        self.email.environment |= {"EMAIL_DNS_SERVERS": f"{LOOPBACK}:{self.dns_port}", "EMAIL_DNS_TIMEOUT": "2"}
         # Known to each other by their ports: on a busy machine the entries of the file resolver go stale.
         home.find_peers({service.name: service.sidecar.ports.internal for service in (self.auth, self.email)})
 
@@ -63,6 +70,13 @@ class Post:
             service.sidecar.wait()
             service.sidecar.wait_for_app()
         return self
+
+    def start_dns(self) -> None:
+        self._server("dns", self.dns_port)
+
+    def set_zone(self, records: dict[str, list[str]]) -> None:
+        """What the DNS has: `{"TXT name": [value]}`."""
+        (self.folder / "dns.jsonl").write_text(json.dumps(records))
 
     def start_smtp(self) -> None:
         self._server("smtp", self.smtp_port)
@@ -143,6 +157,17 @@ class Post:
         await self.until(reached, seconds)
         return record
 
+    def caller(self, organization_id: str, role: str = "owner", name: str = "pat") -> "Caller":
+        """Somebody who is signed in to an organisation; their address is `<name>@shop.example`."""
+        token = self.signer.token(org=organization_id, roles=[role], sub=f"u--{name}")
+        return Caller(self, organization_id, token)
+
+    async def told(self, *events: dict[str, Any], age: int = 0) -> httpx.Response:
+        """Has SendGrid tell of events, signed as it signs them."""
+        body, headers = batch(*events, age=age)
+        async with httpx.AsyncClient(base_url=self.email.url, headers=self.email.headers, timeout=30) as client:
+            return await client.post(PATH, content=body, headers=headers)
+
     async def ask(self, method: str, path: str) -> httpx.Response:
         headers = self.email.headers | {"dapr-caller-app-id": OPERATOR}
         async with httpx.AsyncClient(base_url=self.email.url, headers=headers, timeout=15) as client:
@@ -155,6 +180,36 @@ class Post:
                 await asyncio.sleep(POLL)
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Calls the API as somebody, through what the sidecar would add."""
+
+    post: Post
+    organization_id: str
+    token: str
+
+    async def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = self.post.email.headers | {"authorization": f"Bearer {self.token}"} | options.pop("headers", {})
+        async with httpx.AsyncClient(base_url=self.post.email.url, headers=headers, timeout=30) as client:
+            return await client.request(method, f"/api/email{path}", **options)
+
+    async def message(self, message_id: str, *wanted: str, seconds: float = 60) -> dict[str, Any]:
+        """One mail, once its status is one of `wanted`."""
+        found: dict[str, Any] = {}
+
+        async def reached() -> bool:
+            answer = await self("GET", f"/messages/{message_id}")
+            found.clear()
+            found.update(answer.json())
+            return found.get("status") in wanted
+
+        try:
+            await self.post.until(reached, seconds)
+        except TimeoutError:
+            raise AssertionError(f"{message_id} is not {wanted}: {found}") from None
+        return found
+
+
 @pytest.fixture(scope="module")
 def new_post(
     backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str
@@ -162,8 +217,8 @@ def new_post(
     """`new_post(**environment)`: a home of its own with the email service running."""
     made: list[Post] = []
 
-    def make(**environment: str) -> Post:
-        post = Post(make_home(backing, tmp_path_factory.mktemp("email") / "home", set_name))
+    def make(*extra: ExtraApp, **environment: str) -> Post:
+        post = Post(make_home(backing, tmp_path_factory.mktemp("email") / "home", set_name, extra))
         made.append(post)
         return post.start(**environment)
 

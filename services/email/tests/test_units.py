@@ -2,16 +2,21 @@
 
 import subprocess
 import sys
+from html.parser import HTMLParser
 
+import dkim
 import pytest
 from jinja2 import UndefinedError
 from jinja2.exceptions import SecurityError
 
 from omnify_email import rendering
-from omnify_email.errors import PermanentError
-from omnify_email.rendering import SUBJECTS, greeting_name, render
-from omnify_email.senders.mail import Mail
+from omnify_email.catalogue import LOCALES, TEMPLATES, Locale
+from omnify_email.errors import PermanentError, UnusableValues
+from omnify_email.keys import new_key_pair
+from omnify_email.rendering import greeting_name, locale_of, render
+from omnify_email.senders.mail import Mail, Signing
 from omnify_email.senders.smtp import SmtpSender
+from omnify_email.service.messages import check_values
 from omnify_email.settings import EmailSettings, Smtp
 
 DEVICE = {
@@ -23,21 +28,41 @@ DEVICE = {
     "organization": "Shop",
     "news": "a passkey was added",
 }
+LETTERS = [name for name, template in TEMPLATES.items() if not template.by_request]
 VALUES = {"name": "Ana", "subject": "S", "link": "https://omnify.example/#token=x", "expires_at": "soon"} | DEVICE
 
 
-@pytest.mark.parametrize("kind", SUBJECTS)
-def test_values_are_escaped_in_html_and_plain_in_text(kind: rendering.Kind) -> None:
-    text, html = render(kind, VALUES | {"name": "<script>&", "link": 'https://x/"><img src=x>'})
+class Elements(HTMLParser):
+    """The names of a page's elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+
+
+def elements(html: str) -> set[str]:
+    parser = Elements()
+    parser.feed(html)
+    return parser.found
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("kind", LETTERS)
+def test_values_are_escaped_in_html_and_plain_in_text(kind: str, locale: Locale) -> None:
+    _, text, html = render(kind, locale, VALUES | {"name": "<script>&", "link": 'https://x/"><img src=x>'})
     assert "<script>" in text
-    assert "<script>" not in html
-    assert "<img" not in html
+    assert {"script", "img"}.isdisjoint(elements(html))
+    assert "<style" not in html
 
 
-@pytest.mark.parametrize("kind", SUBJECTS)
-def test_a_missing_value_is_an_error_and_not_a_gap(kind: rendering.Kind) -> None:
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("kind", LETTERS)
+def test_a_missing_value_is_an_error_and_not_a_gap(kind: str, locale: Locale) -> None:
     with pytest.raises(UndefinedError):
-        render(kind, {name: value for name, value in VALUES.items() if name != "link"})
+        render(kind, locale, {name: value for name, value in VALUES.items() if name != "link"})
 
 
 def test_templates_cannot_reach_into_python() -> None:
@@ -65,7 +90,7 @@ def test_a_name_carries_no_message_of_its_own(name: str) -> None:
     ],
 )
 def test_an_invitation_carries_no_message_of_its_own(inviter: str, organization: str, said: str) -> None:
-    text, _ = render("invitation", VALUES | {"inviter": inviter, "organization": organization})
+    _, text, _ = render("invitation", "en", VALUES | {"inviter": inviter, "organization": organization})
     assert said in text
 
 
@@ -101,3 +126,73 @@ def test_only_the_chosen_providers_library_is_loaded(provider: str, unused: str)
         f"sys.exit({unused!r} in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"EMAIL_PROVIDER": provider})
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_has_a_subject_a_text_and_a_page_in_every_language(name: str, locale: Locale) -> None:
+    template = TEMPLATES[name]
+    more = {"name": "Ana", "unsubscribe": "", "sender_name": "The Shop"}
+    subject, text, html = render(name, locale, {**template.sample, **more})
+    assert subject
+    assert template.sample["link"] in text
+    assert f'<html lang="{locale}"' in html
+    assert 'style="' in html
+
+
+def test_a_language_without_words_of_a_template_gets_it_in_english() -> None:
+    assert render("verification", "de", VALUES)[0] != render("verification", "en", VALUES)[0]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "locale"),
+    [
+        (None, "en"), ("", "en"), ("de", "de"), ("de-AT,de;q=0.9,en;q=0.8", "de"), ("fr, en;q=0.5, de;q=0.6", "de"),
+        ("fr", "en"), ("en-GB", "en"), ("de;q=0", "en"), ("de;q=x,,;;", "en"), ("*", "en"),
+    ],
+)  # fmt: skip
+def test_the_language_is_the_best_of_those_accepted(accepted: str | None, locale: str) -> None:
+    assert locale_of(accepted) == locale
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"headline": "a", "text": "b", "other": "c"},
+        {"headline": "a"},
+        {"headline": " ", "text": "b"},
+        {"headline": "a\r\nBcc: x@y.example", "text": "b"},
+        {"headline": "a", "text": "b", "link": "javascript:alert(1)"},
+        {"headline": "a", "text": "b", "link": 'https://x.example/"><script>'},
+        {"headline": "a" * 151, "text": "b"},
+    ],
+)
+def test_values_that_do_not_fit_a_template_are_refused(values: dict[str, str]) -> None:
+    with pytest.raises(UnusableValues):
+        check_values(TEMPLATES["announcement"].fields, values)
+
+
+def test_a_template_takes_paragraphs_of_text() -> None:
+    values = {"headline": "News", "text": "one\r\n\r\ntwo\nlines", "link": "https://x.example/a?b=c"}
+    check_values(TEMPLATES["announcement"].fields, values)
+    shown = {**values, "link_text": "", "unsubscribe": "https://u.example/x", "sender_name": "The Shop"}
+    subject, text, html = render("announcement", "en", shown)
+    assert subject == "News"
+    assert html.count("<p") == 5
+    assert "Unsubscribe" in html
+    assert "https://u.example/x" in text
+
+
+async def test_a_signed_mail_verifies_and_an_altered_one_does_not() -> None:
+    private, public = await new_key_pair()
+    signing = Signing("shop.example", "s1", private)
+    mail = Mail("<m@x>", "a@b.example", "", "S", "t", "<p>h</p>", sender=("a@shop.example", "Shop"), signing=signing)
+    sender = SmtpSender(EmailSettings(environment="test"))
+    raw = sender._signed(sender._message(mail), signing)
+
+    def txt(name: bytes, timeout: int = 5) -> bytes:
+        assert name == b"s1._domainkey.shop.example."
+        return f"v=DKIM1; k=rsa; p={public}".encode()
+
+    assert dkim.verify(raw, dnsfunc=txt)
+    assert not dkim.verify(raw.replace(b"Subject: S", b"Subject: T"), dnsfunc=txt)

@@ -5,10 +5,20 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """With what a mail is signed (DKIM, RFC 6376): `key` is an RSA key in PEM."""
+
+    domain: str
+    selector: str
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """One mail to one person. `message_id` is the same for every try.
 
     `reference` is our id of the mail, which a provider gives back in its events; `headers` are further ones of ours.
+    `sender` is address and name where it is not from the platform; `signing` is for those who sign mails themselves.
     """
 
     message_id: str
@@ -19,3 +29,5 @@ class Mail:
     html: str
     reference: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    sender: tuple[str, str] | None = None
+    signing: Signing | None = None

@@ -60,7 +60,7 @@ class SendGridSender:
         recipient = {"email": mail.recipient} | ({"name": mail.recipient_name} if mail.recipient_name else {})
         return {
             "personalizations": [{"to": [recipient]}],
-            "from": self._sender,
+            "from": {"email": mail.sender[0], "name": mail.sender[1]} if mail.sender else self._sender,
             "subject": mail.subject,
             "content": [{"type": "text/plain", "value": mail.text}, {"type": "text/html", "value": mail.html}],
             "headers": {"Message-ID": mail.message_id, "Auto-Submitted": "auto-generated", **mail.headers},

@@ -2,12 +2,14 @@
 
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
 
 import aiosmtplib
+import dkim
 
 from omnify_email.errors import PermanentError, TransientError
-from omnify_email.senders.mail import Mail
+from omnify_email.senders.mail import Mail, Signing
 from omnify_email.settings import EmailSettings
 from omnify_shared import clock
 
@@ -25,11 +27,14 @@ class SmtpSender:
     async def send(self, mail: Mail) -> None:
         """See MailSender."""
         message = self._message(mail)
+        whole = self._signed(message, mail.signing) if mail.signing else message
         server = self._server
         user, password = server.login or (None, None)
         try:
             await aiosmtplib.send(
-                message,
+                whole,
+                sender=(mail.sender or (self._sender.addr_spec,))[0],
+                recipients=[mail.recipient],
                 hostname=server.host,
                 port=server.port,
                 username=user,
@@ -53,7 +58,7 @@ class SmtpSender:
     def _message(self, mail: Mail) -> EmailMessage:
         message = EmailMessage()
         try:
-            message["From"] = self._sender
+            message["From"] = _address(mail.sender[1], mail.sender[0]) if mail.sender else self._sender
             message["To"] = _address(mail.recipient_name, mail.recipient)
             message["Subject"] = mail.subject
             message["Date"] = format_datetime(clock.now())
@@ -66,6 +71,12 @@ class SmtpSender:
         message.set_content(mail.text)
         message.add_alternative(mail.html, subtype="html")
         return message
+
+    @staticmethod
+    def _signed(message: EmailMessage, signing: Signing) -> bytes:
+        raw = message.as_bytes(policy=SMTP)
+        signature = dkim.sign(raw, signing.selector.encode(), signing.domain.encode(), signing.key)
+        return bytes(signature) + raw
 
 
 def _address(name: str, address: str) -> Address:

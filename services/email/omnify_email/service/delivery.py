@@ -3,24 +3,29 @@
 import asyncio
 import hashlib
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import quote
+from typing import Any
 
 import structlog
 from opentelemetry.trace import SpanKind
 
-from omnify_email.auth import Auth, Contact
 from omnify_email.errors import MailNotFailed, NothingToSend, PermanentError, SendError, UnknownMail
+from omnify_email.events import MessageSent, MessageSuppressed
 from omnify_email.metrics import MailMetrics
-from omnify_email.rendering import PAGES, SUBJECTS, Kind, greeting_name, render
+from omnify_email.records import MailRecord, MessageRecord
 from omnify_email.senders.failover import Failover
 from omnify_email.senders.mail import Mail
+from omnify_email.service.contents import Composed, Contents
+from omnify_email.service.domains import Domains
+from omnify_email.service.standings import Standings
 from omnify_email.settings import EmailSettings
-from omnify_email.store import FINAL, TRIES, InHand, MailRecord, MailStore, hash_of
+from omnify_email.store import Store
+from omnify_email.store.mails import FINAL, TRIES, InHand, is_message_id
 from omnify_shared import clock
-from omnify_shared.erasure import Erasures
 from omnify_shared.faults import point, reach
+from omnify_shared.ids import new_id
 
 log = structlog.get_logger()
 CLAIMED = point("email.send.claimed")
@@ -30,6 +35,7 @@ RECORDED = point("email.send.recorded")
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(hours=6, minutes=30)  # 12 tries then take 24 hours
+PARALLEL = 8  # waiting mails tried at once, per replica
 UNRECORDED = 10_000  # mails remembered as sent until their record says so
 
 
@@ -37,43 +43,56 @@ UNRECORDED = 10_000  # mails remembered as sent until their record says so
 class Sent:
     """To whom a mail went, and by which provider."""
 
-    recipient_hash: str
+    recipient_key: str
     provider: str
 
 
-class EmailService:
-    """Sends the mail of an event, and tries again those that could not leave."""
+class Suppressed(Exception):
+    """The recipient can't or does not want to get this mail."""
+
+    def __init__(self, reason: str, recipient_key: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.recipient_key = recipient_key
+
+
+class Delivery:
+    """Sends mails, and tries again those that could not leave."""
 
     def __init__(
         self,
         settings: EmailSettings,
-        store: MailStore,
-        auth: Auth,
+        store: Store,
+        contents: Contents,
+        standings: Standings,
+        domains: Domains,
         sender: Failover,
         metrics: MailMetrics,
-        erasures: Erasures,
     ) -> None:
-        self.erasures = erasures
         self._settings = settings
-        self._store = store
-        self._auth = auth
+        self._store = store.mails
+        self._requests = store.requests
+        self._contents = contents
+        self._standings = standings
+        self._domains = domains
         self._sender = sender
         self._metrics = metrics
         self._unrecorded: dict[str, Sent] = {}
+        self._woken = asyncio.Event()
 
     async def note(self, event_id: str, at: datetime, user_id: str | None, organization_id: str | None) -> None:
         """Before a mail is taken in hand: notes whom it is about, so that its record can go with them."""
         for subject in (user_id, organization_id):
             if subject:
-                await self._store.note(subject, at, event_id)
+                await self._store.list_about(subject, at, event_id)
 
-    async def deliver(self, event_id: str, kind: Kind, reference: str) -> MailRecord | None:
+    async def deliver(self, event_id: str, kind: str, reference: str, **more: str) -> MailRecord | None:
         """Sends the mail now, or makes sure that it will be sent: returning means that it can't be forgotten.
 
         Raises: PermanentError when the mail can never be sent; SidecarUnavailable when nothing could be recorded.
         """
         try:
-            mail = await self._store.take(event_id, kind, reference)
+            mail = await self._store.take(event_id, kind, reference, **more)
         except InHand as taken:
             # Its sender may have died: the waiting list looks at it once the lease is over.
             await self._store.list_waiting(event_id, kind, taken.until)
@@ -82,6 +101,10 @@ class EmailService:
             return mail
         reach(CLAIMED)
         return await self._try(mail)
+
+    def wake(self) -> None:
+        """Has this replica look through the waiting mails at once."""
+        self._woken.set()
 
     async def retry(self, event_id: str) -> MailRecord:
         """Tries a failed mail again. Raises UnknownMail, MailNotFailed, PermanentError."""
@@ -100,24 +123,51 @@ class EmailService:
     async def keep_trying(self) -> None:
         """Runs for the life of the process: looks through the waiting mails."""
         while True:
-            await asyncio.sleep(self._settings.poll_interval * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            pause = self._settings.poll_interval * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), pause)
+            self._woken.clear()
             try:
                 due, self._metrics.waiting = await self._store.due()
-                for event_id in due:
-                    await self._try_waiting(event_id)
+                await self._try_all(due)
             except Exception as error:
                 log.warning("waiting mails not looked through", reason=_reason(error))
 
+    async def _try_all(self, due: list[str]) -> None:
+        """A few at once: a provider answers in tenths of a second, and an organisation asks for many mails at once."""
+        gate = asyncio.Semaphore(PARALLEL)
+
+        async def one(event_id: str) -> None:
+            async with gate:
+                await self._try_waiting(event_id)
+
+        for failed in await asyncio.gather(*map(one, due), return_exceptions=True):
+            if isinstance(failed, Exception):
+                log.warning("waiting mail not tried", reason=_reason(failed))
+
     async def _try_waiting(self, event_id: str) -> None:
-        mail = await self._store.get(event_id)
         try:
-            ended = await self.deliver(event_id, mail.kind, mail.reference) if mail else None
-            over = mail is None or (ended is not None and ended.status in FINAL)
+            ended = await self._again(event_id)
+            over = ended is not None and ended.status in FINAL
+        except UnknownMail:
+            over = True
         except PermanentError as error:
             log.error("mail failed", event_id=event_id, reason=str(error))
             over = True
         if over:
             await self._store.unlist(event_id)
+
+    async def _again(self, event_id: str) -> MailRecord | None:
+        """Raises UnknownMail, PermanentError."""
+        if is_message_id(event_id):
+            request_id, _, number = event_id.partition(".")
+            request = await self._requests.get(request_id)
+            if request is None:
+                raise UnknownMail("what was asked for is kept no longer")
+            more = {"organization_id": request.organization_id, "category": request.category}
+            return await self.deliver(event_id, request.template, f"{request_id}/{int(number)}", **more)
+        mail = await self.find(event_id)
+        return await self.deliver(event_id, mail.kind, mail.reference)
 
     async def _try(self, mail: MailRecord) -> MailRecord:
         try:
@@ -133,6 +183,8 @@ class EmailService:
             sent = await self._sent_once(mail)
         except NothingToSend as nothing:
             return await self._store.end(mail, "skipped", reason=str(nothing))
+        except Suppressed as suppressed:
+            return await self._suppress(mail, suppressed)
         except PermanentError as error:
             await self._store.end(mail, "failed", reason=str(error))
             raise
@@ -140,11 +192,19 @@ class EmailService:
             return await self._postpone(mail, _reason(error))
         reach(SENT)
         log.info("mail sent", event_id=mail.event_id, kind=mail.kind, attempts=mail.attempts)
-        known = {"recipient_hash": sent.recipient_hash, "provider": sent.provider, "reason": None}
-        ended = await self._store.end(mail, "sent", **known)
+        known = {"recipient_key": sent.recipient_key, "provider": sent.provider, "reason": None}
+        events = [MessageSent(**about(mail))] if isinstance(mail, MessageRecord) else []
+        ended = await self._store.end(mail, "sent", *events, **known)
         self._unrecorded.pop(mail.event_id, None)
         reach(RECORDED)
         return ended
+
+    async def _suppress(self, mail: MailRecord, suppressed: Suppressed) -> MailRecord:
+        known = {"reason": f"suppressed: {suppressed.reason}", "recipient_key": suppressed.recipient_key}
+        if not isinstance(mail, MessageRecord):
+            return await self._store.end(mail, "skipped", **known)
+        event = MessageSuppressed(**about(mail), reason=suppressed.reason)
+        return await self._store.end(mail, "suppressed", event, **known)
 
     async def _sent_once(self, mail: MailRecord) -> Sent:
         """How it left; a mail that left and could not be recorded as sent does not leave again."""
@@ -166,35 +226,37 @@ class EmailService:
         return await self._store.postpone(mail, clock.now() + wait, reason)
 
     async def _send(self, mail: MailRecord) -> Sent:
-        contact, values = await self._contents(mail)
+        composed = await self._contents.of(mail)
         reach(MINTED)
-        subject = SUBJECTS[mail.kind]
-        name = greeting_name(contact.full_name)
-        text, html = render(mail.kind, {**values, "name": name, "subject": subject})
-        shown = "" if name == "there" else name
-        letter = Mail(
-            self.message_id(mail.event_id), contact.email, shown, subject, text, html, reference=mail.event_id
-        )
+        stopped = await self._standings.stopped(composed.organization_id, composed.category, composed.address_key)
+        if stopped:
+            raise Suppressed(stopped, composed.address_key)
+        letter = await self._letter(mail.event_id, composed)
         attributes = {"omnify.mail.kind": mail.kind, "omnify.mail.provider": self._sender.name}
         with self._metrics.tracing.span("send mail", SpanKind.CLIENT, attributes):
             provider = await self._sender.send(letter)
-        return Sent(hash_of(contact.email), provider)
+        return Sent(composed.address_key, provider)
 
-    async def _contents(self, mail: MailRecord) -> tuple[Contact, dict[str, str]]:
-        if mail.kind == "registration_repeated":
-            return await self._auth.contact(mail.reference), {"link": self._settings.public_url}
-        if mail.kind == "verification":
-            fresh = await self._auth.mint(mail.reference)
-            return fresh, self._link(mail.kind, fresh.token, fresh.expires_at)
-        letter = await self._auth.letter(mail.reference)
-        if letter.token is None or letter.expires_at is None:
-            return letter, {**letter.values, "link": self._settings.public_url}
-        return letter, letter.values | self._link(mail.kind, letter.token, letter.expires_at)
+    async def _letter(self, event_id: str, composed: Composed) -> Mail:
+        signing = None
+        if composed.organization_id and composed.domain_id:
+            signing = await self._domains.signing(composed.organization_id, composed.domain_id)
+        return Mail(
+            self.message_id(event_id),
+            composed.recipient,
+            composed.name,
+            composed.subject,
+            composed.text,
+            composed.html,
+            reference=event_id,
+            headers=composed.headers,
+            sender=composed.sender,
+            signing=signing,
+        )
 
-    def _link(self, kind: Kind, token: str, expires_at: datetime) -> dict[str, str]:
-        # In the fragment, which no browser sends to any server: the token reaches no access log.
-        link = f"{self._settings.public_url.rstrip('/')}/{PAGES[kind]}#token={quote(token, safe='')}"
-        return {"link": link, "expires_at": f"{expires_at:%d %B %Y, %H:%M} UTC"}
+    async def send_test(self, composed: Composed) -> None:
+        """Sends a mail that nobody asked for but its recipient, in one try. Raises TransientError, PermanentError."""
+        await self._sender.send(await self._letter(new_id(), composed))
 
     def message_id(self, event_id: str) -> str:
         """The Message-ID of an event's mail: the same for every try, so that a mailbox can tell a second copy."""
@@ -205,3 +267,14 @@ class EmailService:
 def _reason(error: Exception) -> str:
     """What may be kept of an error: our own texts; of others only the class, their texts could hold an address."""
     return str(error) if isinstance(error, SendError) else type(error).__name__
+
+
+def about(mail: MessageRecord) -> dict[str, Any]:
+    """What every event about a message says."""
+    return {
+        "message_id": mail.event_id,
+        "request_id": mail.reference.partition("/")[0],
+        "organization_id": mail.organization_id,
+        "template": mail.kind,
+        "category": mail.category,
+    }

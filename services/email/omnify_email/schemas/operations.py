@@ -1,10 +1,10 @@
-"""What the routes answer with."""
+"""For operators: the state of a mail, without whom it went to."""
 
 from datetime import datetime
 
 from pydantic import BaseModel
 
-from omnify_email.store import MailRecord
+from omnify_email.records import MailRecord
 
 
 class MailOut(BaseModel):
@@ -17,6 +17,7 @@ class MailOut(BaseModel):
     reason: str | None
     created_at: datetime
     updated_at: datetime
+    delivery: str | None = None
 
     @classmethod
     def of(cls, mail: MailRecord) -> "MailOut":
