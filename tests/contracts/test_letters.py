@@ -3,7 +3,7 @@
 import json
 from typing import get_args
 
-from omnify_email.rendering import LetterKind
+from omnify_email.catalogue import LetterKind
 from omnify_local import paths
 
 EVENT = paths.repository() / "docs/contracts/events/omnify.auth.letter.requested.v1.schema.json"

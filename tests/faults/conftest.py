@@ -19,6 +19,7 @@ from faults.stage import Stage, proxied_stage
 from omnify_local import paths
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
+from support.sendgrid import give_webhook_key
 
 REFERENCE_SET = "mongo-kafka"
 FULL = os.environ.get("FAULTS_SCALE") == "full"
@@ -108,5 +109,6 @@ def stage(
         return
     folder = tmp_path_factory.mktemp("stage")
     home = make_home(backing, folder / "home", set_name)
+    give_webhook_key(home)
     with proxied_stage(home, backing, folder, SEED) as made:
         yield made

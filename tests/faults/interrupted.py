@@ -14,7 +14,9 @@ import httpx2 as httpx
 from faults.ledger import Ledger
 from faults.uploading import Uploading
 from omnify_local.journey import Marketer, token_in
+from omnify_shared.ids import new_id
 from omnify_shared.testing import Platform
+from support.sendgrid import PATH, batch, event
 
 Check = Callable[[], None]
 ROWS = 500
@@ -27,6 +29,7 @@ WRITTEN = ("auth.register.created", "outbox.event.written", "outbox.event.publis
 MAIL_WITHIN = 60.0  # seconds: an event's adoption, a mail's lease and its next try, on a busy machine
 # What a token that was used, a session that has ended and a password that was replaced are answered.
 SPENT, ENDED, WRONG = 400, 401, 403
+STILL_RUNNING = 409  # what a request is answered whose first one may still be at work
 GRACE = 9.0  # seconds; auth takes a spent refresh token for 10
 
 
@@ -47,6 +50,17 @@ def sign_up(marketer: Marketer) -> httpx.Response:
         "organization_name": marketer.organization,
     }
     return marketer.http.post("/api/auth/register", json=body)
+
+
+def write_to(marketer: Marketer, customer: str, key: str) -> httpx.Response:
+    """A mail to a customer, whatever comes of it."""
+    body = {
+        "template": "notice",
+        "values": {"headline": "News", "text": "Come and see."},
+        "recipients": [{"email": customer}],
+    }
+    headers = {"authorization": f"Bearer {marketer.tokens['access_token']}", "idempotency-key": key}
+    return marketer.http.post("/api/email/messages", json=body, headers=headers)
 
 
 class Interrupted(Uploading):
@@ -299,6 +313,49 @@ class Interrupted(Uploading):
         finally:
             self.auth.resume()
         return self._joining(marketer, point)
+
+    def writing_to_customers(self, point: str) -> Check:
+        """Email dies while it takes a request for a mail on: asked again with the same key, it sends one mail."""
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
+        customer = f"customer.{point}.{new_id()}@customers.example.com"
+        self.interrupted(self.email, point, lambda: write_to(marketer, customer, point), repeated=STILL_RUNNING)
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            deadline = time.monotonic() + 2 * MAIL_WITHIN
+            while (answer := write_to(marketer, customer, point)).status_code == STILL_RUNNING:
+                assert time.monotonic() < deadline, answer.text
+                time.sleep(1)
+            mails = self._platform.inbox.wait_for(customer, timeout=MAIL_WITHIN)
+            self.ledger.find(point)
+            self.ledger.check(len(mails) == 1, f"{point}: {len(mails)} mails instead of 1")
+
+        return check
+
+    def hearing_of_mails(self, point: str) -> Check:
+        """Email dies while it is told that a mail bounced: told again, it counts once, and nothing is sent any more."""
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
+        customer = f"gone.{point}.{new_id()}@customers.example.com"
+        answer = write_to(marketer, customer, point)
+        mail = f"{answer.json()['request_id']}.00"
+        self._platform.inbox.wait_for(customer, timeout=MAIL_WITHIN)
+        bounce = event(mail, "bounce", customer, type="bounce", status="5.1.1")
+
+        def tell() -> httpx.Response:
+            content, headers = batch(bounce)
+            return marketer.http.post(PATH, content=content, headers=headers)
+
+        self.interrupted(self.email, point, tell)
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            self.ledger.check(tell().status_code == 200, f"{point}: not taken in")
+            shown = marketer.ask("GET", f"/api/email/messages/{mail}", 200)
+            self.ledger.check(shown["status"] == "bounced", f"{point}: its status is {shown['status']}")
+            self.ledger.check(len(shown["timeline"]) == 1, f"{point}: told {len(shown['timeline'])} times")
+            self.ledger.find(point)
+
+        return check
 
     def importing(self, point: str) -> Check:
         """Analytics dies while it imports: in the end the file counts once, to the cent."""

@@ -28,7 +28,7 @@ def _document(app_id: str) -> Any:
     return schemathesis.openapi.from_dict(document)
 
 
-auth, analytics, files, webhooks = map(_document, ("auth", "analytics", "files", "webhooks"))
+auth, analytics, email, files, webhooks = map(_document, ("auth", "analytics", "email", "files", "webhooks"))
 SHADOWED = {
     "/api/mfa/passkeys/options",
     "/api/analytics/imports/orders",
@@ -91,6 +91,19 @@ def test_analytics_keeps_its_word(case: Any, platform: Platform, marketer: Marke
 @analytics.parametrize()  # type: ignore[untyped-decorator]
 @few
 def test_analytics_keeps_its_word_to_strangers(case: Any, platform: Platform) -> None:
+    case.call_and_validate(base_url=platform.url, excluded_checks=not_asked(case))
+
+
+@email.parametrize()  # type: ignore[untyped-decorator]
+@few
+def test_email_keeps_its_word(case: Any, platform: Platform, marketer: Marketer) -> None:
+    headers = {"Authorization": f"Bearer {marketer.tokens['access_token']}"}
+    case.call_and_validate(base_url=platform.url, headers=headers, excluded_checks=not_asked(case))
+
+
+@email.parametrize()  # type: ignore[untyped-decorator]
+@few
+def test_email_keeps_its_word_to_strangers(case: Any, platform: Platform) -> None:
     case.call_and_validate(base_url=platform.url, excluded_checks=not_asked(case))
 
 

@@ -24,12 +24,14 @@ from omnify_shared.platform import make_platform
 from omnify_shared.settings import Settings
 from omnify_shared.telemetry import Telemetry
 from omnify_shared.testing import Home, Sidecar
+from support.sendgrid import give_webhook_key
 
 GOLDEN = paths.repository() / golden.FOLDER
 CLIENT = "client.json"
 SEPARATOR = "||"  # between the app-id and the key, as daprd stores them
 _KEYS = {
     "auth": ("auth-pepper", "auth-key-encryption-key"),
+    "email": ("email-key-encryption-key",),
     "webhooks": ("webhooks-key-encryption-key",),
 }
 _EXPIRY = re.compile(rb'(?<="x":)[0-9.]+')
@@ -39,7 +41,9 @@ def give_secrets(home: Home) -> None:
     """Lets services open what is sealed in the golden files: keys that protect nothing but these."""
     for app_id, names in _KEYS.items():
         made = {name: hashlib.sha256(f"golden {name}".encode()).digest() for name in names}
-        secrets.write(home.path, app_id, {name: base64.urlsafe_b64encode(key).decode() for name, key in made.items()})
+        keys = {name: base64.urlsafe_b64encode(key).decode() for name, key in made.items()}
+        secrets.write(home.path, app_id, secrets.read(home.path, app_id) | keys)
+    give_webhook_key(home)
 
 
 def compact(document: Any) -> bytes:

@@ -29,6 +29,7 @@ from omnify_shared.testing import Platform
 from omnify_shared.testing.backing import Backing
 from support.golden import beside, rows
 from support.people_apps import with_apps
+from support.people_email import leave_mails, with_mails
 from support.people_files import leave_pages, with_files
 from support.people_grants import with_grants
 from support.people_mfa import with_second_factors
@@ -102,6 +103,7 @@ class People:
         self.known |= with_apps(self.ada) | with_grants(self.ada)
         self.known |= with_files(self.ada)
         kim, lou = self._person("kim"), self._person("lou")
+        self.known |= with_mails(self.ada)
         self.known |= with_organizations(kim, lou, address("mia"), self.platform.inbox)
         self.known |= with_webhooks(self._person("ned"), self.platform.inbox)
 
@@ -158,6 +160,7 @@ class People:
         async with beside(services["analytics"].sidecar) as blocks:
             await self._leave_import(blocks)
         async with beside(services["email"].sidecar) as blocks:
+            await leave_mails(blocks)
             await self._leave_mail(blocks, verifications[address("dora")])
             await self._leave_dead_letter(blocks, verifications[address("erin")])
             await _leave_answer(blocks)

@@ -49,6 +49,8 @@ JOURNEYS: Mapping[str, tuple[str, ...]] = {
     "joining": ("auth.invited.registered", "auth.members.listed"),
     "mailing": ("email.send.claimed", "email.send.minted", "email.send.sent", "email.send.recorded"),
     "postponing": ("email.send.listed",),
+    "writing_to_customers": ("email.request.written", "email.request.listed", "email.request.queued"),
+    "hearing_of_mails": ("email.event.stopped", "email.event.noted"),
     "importing": (
         "analytics.import.stored",
         "analytics.import.created",
