@@ -37,7 +37,11 @@ class TransientError(SendError):
 
 
 class PermanentError(SendError):
-    """No later try will succeed."""
+    """No later try will succeed. `nobody`: because there is no such mailbox."""
+
+    def __init__(self, reason: str, *, nobody: bool = False) -> None:
+        super().__init__(reason)
+        self.nobody = nobody
 
 
 class NothingToSend(Exception):

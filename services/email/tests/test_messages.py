@@ -196,6 +196,15 @@ async def test_a_bounce_stops_everybody_and_security_mail_too_a_complaint_only_i
     assert set(outcomes) <= {"bounced", "complained"}
 
 
+async def test_a_server_that_says_nobody_is_there_stops_what_would_follow(post: Any, owner: Any) -> None:
+    [refused] = await asked(owner, "perm.xena")
+    assert (await owner.message(refused, "failed"))["reason"] == "smtp: refused with 550"
+    [again] = await asked(post.caller(new_id()), "perm.xena", template="notice")
+    assert again
+    [stopped] = (await owner("GET", "/suppressions?to=perm.xena@shop.example")).json()["suppressions"]
+    assert stopped["reasons"][0]["reason"] == "bounce"
+
+
 def told(message_id: str, event: str, name: str, event_id: str, **more: Any) -> dict[str, Any]:
     stamp = int(clock.now().timestamp())
     about = {"email": f"{name}@shop.example", "timestamp": stamp, "omnify_mail": message_id}

@@ -13,6 +13,8 @@ from omnify_email.senders.mail import Mail, Signing
 from omnify_email.settings import EmailSettings
 from omnify_shared import clock
 
+_NOBODY = frozenset({550, 551, 553})  # RFC 5321 §4.2.3: no such mailbox, not here, not a name that there could be
+
 
 class SmtpSender:
     """One connection per mail: simple, and no state to lose."""
@@ -44,7 +46,7 @@ class SmtpSender:
                 timeout=self._timeout,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _refused(error.recipients[0].code) from error
+            raise _refused(error.recipients[0].code, of_recipient=True) from error
         except aiosmtplib.SMTPDataError as error:
             raise _refused(error.code) from error
         except aiosmtplib.SMTPResponseException as error:
@@ -83,6 +85,7 @@ def _address(name: str, address: str) -> Address:
     return Address(display_name=name, addr_spec=address)
 
 
-def _refused(code: int) -> TransientError | PermanentError:
+def _refused(code: int, *, of_recipient: bool = False) -> TransientError | PermanentError:
     reason = f"smtp: refused with {code}"
-    return PermanentError(reason) if 500 <= code < 600 else TransientError(reason, provider=False)
+    nobody = of_recipient and code in _NOBODY
+    return PermanentError(reason, nobody=nobody) if 500 <= code < 600 else TransientError(reason, provider=False)

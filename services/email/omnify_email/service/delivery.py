@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from opentelemetry.trace import SpanKind
 
+from omnify_email.addresses import masked
 from omnify_email.errors import MailNotFailed, NothingToSend, PermanentError, SendError, UnknownMail
 from omnify_email.events import MessageSent, MessageSuppressed
 from omnify_email.metrics import MailMetrics
@@ -234,8 +235,18 @@ class Delivery:
         letter = await self._letter(mail.event_id, composed)
         attributes = {"omnify.mail.kind": mail.kind, "omnify.mail.provider": self._sender.name}
         with self._metrics.tracing.span("send mail", SpanKind.CLIENT, attributes):
-            provider = await self._sender.send(letter)
+            provider = await self._handed(letter, composed)
         return Sent(composed.address_key, provider)
+
+    async def _handed(self, letter: Mail, composed: Composed) -> str:
+        """Which provider took the mail. An organisation's mail that finds nobody stops those that would follow."""
+        try:
+            return await self._sender.send(letter)
+        except PermanentError as error:
+            if error.nobody and composed.organization_id:
+                shown = masked(composed.recipient)
+                await self._standings.bounced(composed.organization_id, composed.address_key, shown, str(error))
+            raise
 
     async def _letter(self, event_id: str, composed: Composed) -> Mail:
         signing = None
