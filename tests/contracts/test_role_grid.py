@@ -47,6 +47,8 @@ ANYONE = frozenset(
         "/api/auth/register",
         "/api/auth/verify-email",
         "/api/auth/verify-email/resend",
+        "/api/email/events/sendgrid",
+        "/api/email/unsubscribe/{token}",
         "/api/legal/cookie",
         "/api/legal/privacy",
         "/api/legal/terms",

@@ -33,6 +33,8 @@ class World:
         self._passkey()
         if "analytics" in services:
             self._import()
+        if "email" in services:
+            self._mails()
         if "webhooks" in services:
             self._webhooks()
         if "files" in services:
@@ -102,6 +104,16 @@ class World:
         }
         self.ids["import_id"] = self.owner.start_import(rows, options, f"{self.marker}.csv")
         self.owner.wait_for_import(self.ids["import_id"], 90)
+
+    def _mails(self) -> None:
+        domain, path = f"{self.marker}.example.com", "/api/email"
+        self.ids["domain_id"] = self.ask("POST", f"{path}/domains", 201, json={"domain": domain})["domain_id"]
+        stopped = self.ask("POST", f"{path}/suppressions", 201, json={"emails": [f"stopped@{domain}"]})
+        self.ids["suppression_id"] = stopped["suppressions"][0]["suppression_id"]
+        values = {"headline": f"News of {self.marker}", "text": "Come and see."}
+        body = {"template": "notice", "values": values, "recipients": [{"email": f"customer@{domain}"}]}
+        self.ids["mail_request_id"] = self.ask("POST", f"{path}/messages", 202, json=body)["request_id"]
+        self.ids["mail_id"] = f"{self.ids['mail_request_id']}.00"
 
     def _webhooks(self) -> None:
         form = {"url": f"https://hooks.{self.marker}.invalid/", "event_types": ["omnify.auth.member.added.v1"]}

@@ -21,7 +21,7 @@ from omnify_shared.idempotency import MAX_KEY, IdempotentRoute
 
 router = APIRouter(prefix="/api/email", tags=["messages"], route_class=IdempotentRoute)
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=MAX_KEY, include_in_schema=False)]
-MessageId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}\.[0-9]{2}$")]
+MailId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}\.[0-9]{2}$")]
 RequestId = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 
 
@@ -44,22 +44,22 @@ async def search(principal: Viewer, service: ServiceDep, query: Annotated[Messag
     return MessagesOut.of(await service.messages.search(principal.organization_id, filters, query.cursor, query.limit))
 
 
-@router.get("/messages/{message_id}")
-async def one(message_id: MessageId, principal: Viewer, service: ServiceDep) -> MessageDetailOut:
+@router.get("/messages/{mail_id}")
+async def one(mail_id: MailId, principal: Viewer, service: ServiceDep) -> MessageDetailOut:
     """One mail with its timeline and its text."""
-    return MessageDetailOut.whole(*await service.messages.one(principal.organization_id, message_id))
+    return MessageDetailOut.whole(*await service.messages.one(principal.organization_id, mail_id))
 
 
-@router.post("/messages/{message_id}/resend", status_code=status.HTTP_202_ACCEPTED)
-async def resend(message_id: MessageId, principal: Publisher, service: ServiceDep, key: Key = None) -> RequestOut:
+@router.post("/messages/{mail_id}/resend", status_code=status.HTTP_202_ACCEPTED)
+async def resend(mail_id: MailId, principal: Publisher, service: ServiceDep, key: Key = None) -> RequestOut:
     """Has the same mail sent to the same recipient once more; 409 while it is under way."""
-    return RequestOut.of(await service.messages.resend(principal, message_id, _key(key, "")))
+    return RequestOut.of(await service.messages.resend(principal, mail_id, _key(key, "")))
 
 
-@router.get("/requests/{request_id}")
-async def request(request_id: RequestId, principal: Viewer, service: ServiceDep) -> RequestMessagesOut:
+@router.get("/requests/{mail_request_id}")
+async def request(mail_request_id: RequestId, principal: Viewer, service: ServiceDep) -> RequestMessagesOut:
     """A request and how each of its mails stands."""
-    found = await service.messages.request(principal.organization_id, request_id)
+    found = await service.messages.request(principal.organization_id, mail_request_id)
     messages = [MessageOut.of(message) for message in found]
     return RequestMessagesOut(**RequestOut.of(found[0].request).model_dump(), messages=messages)
 
