@@ -58,7 +58,7 @@ def _collect(backing: Backing, folder: Path, loaded: list[Service], target: Path
     platform = Platform(home, backing.mailbox, LIVES_LONG | backing.scanner)
     with Recorder(home, WATCHER.app_id) as recorder:
         try:
-            platform.start()
+            platform.start(timeout=240)
             people = People(platform, backing)
             people.live()
             asyncio.run(people.leave_traces())

@@ -11,7 +11,7 @@ from omnify_shared.indexes import Index
 from omnify_shared.platform import Platform as Blocks
 from support.sendgrid import PATH, batch, event
 
-_LONG = 60.0  # seconds
+_LONG = 120.0  # seconds
 
 
 def with_mails(ada: Marketer) -> dict[str, Any]:
