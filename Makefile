@@ -9,7 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m omnify_local
 LOCAL := deploy/local
-MEMBERS := shared $(patsubst %/,%,$(dir $(wildcard services/*/pyproject.toml))) $(LOCAL)
+FUNCTIONS := deploy/functions
+MEMBERS := shared $(patsubst %/,%,$(dir $(wildcard services/*/pyproject.toml))) $(LOCAL) $(FUNCTIONS)
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help

@@ -59,9 +59,10 @@ def service_app(  # noqa: PLR0913 - the factory's options are the service's whol
     if revocations:
         subscriptions = subscriptions or Subscriptions(settings.app_id)
         follow_revocations(subscriptions, platform.identity.revocations)
-    app.state.subscriptions, app.state.dead_letters = subscriptions, None
+    app.state.subscriptions = subscriptions
+    app.state.dead_letters = app.state.dispatcher = None
     if subscriptions:
-        app.state.dead_letters = _mount_events(app, subscriptions, platform)
+        _mount_events(app, subscriptions, platform)
     app.add_middleware(Edge, settings=settings, telemetry=telemetry, limits={**EVENT_LIMITS, **(body_limits or {})})
     return app
 
@@ -71,12 +72,12 @@ def _with_keys(access: Access) -> Access:
     return replace(access, calls=(*access.calls, JWKS))
 
 
-def _mount_events(app: FastAPI, subscriptions: Subscriptions, platform: Platform) -> DeadLetters:
+def _mount_events(app: FastAPI, subscriptions: Subscriptions, platform: Platform) -> None:
     inbox = Inbox(platform.state)
     letters = DeadLetters(platform.state, inbox)
     dispatcher = Dispatcher(subscriptions, inbox, platform.telemetry.tracing, platform.event_metrics)
     event_routes.mount(app, subscriptions, dispatcher, letters)
-    return letters
+    app.state.dead_letters, app.state.dispatcher = letters, dispatcher
 
 
 async def _count(platform: Platform, letters: DeadLetters) -> None:

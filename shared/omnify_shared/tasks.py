@@ -1,7 +1,8 @@
 """Background work of one process: named, supervised, and stopped with it."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -14,13 +15,30 @@ class Tasks:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._held_back = False
 
     def spawn(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
         """Starts `work`; a crash is logged under `name` and does not end the process."""
         task = asyncio.create_task(work, name=name)
         self._running.add(task)
         task.add_done_callback(self._ended)
+        if self._held_back:
+            task.cancel()
         return task
+
+    @contextmanager
+    def holding_back(self) -> Iterator[None]:
+        """What is spawned in the block never begins: the duties of a process that lives only from call to call."""
+        self._held_back = True
+        try:
+            yield
+        finally:
+            self._held_back = False
+
+    async def finish(self) -> None:
+        """Waits until nothing runs any more. Only for a process without duties, which never end."""
+        while self._running:
+            await asyncio.wait(list(self._running))
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -75,3 +75,36 @@ def test_settings_without_an_app_id_are_a_mistake() -> None:
 
         class Nameless(Settings):
             pass
+
+
+REMOTE = {"DAPR_HTTP_ENDPOINT": "https://dapr.example.com", "DAPR_GRPC_ENDPOINT": "https://dapr.example.com:50001"}
+
+
+def test_a_remote_sidecar_is_named_by_its_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = with_environment(monkeypatch, OMNIFY_ENVIRONMENT="production", **TOKENS, **REMOTE)
+    assert made.http_api.url == "https://dapr.example.com:443"
+    assert (made.grpc_api.authority, made.grpc_api.tls) == ("dapr.example.com:50001", True)
+
+
+def test_without_endpoints_the_sidecar_is_beside_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    blank = dict.fromkeys(REMOTE, " ")
+    made = with_environment(monkeypatch, DAPR_HTTP_PORT="3504", DAPR_GRPC_PORT="3604", **blank)
+    assert (made.http_api.url, made.grpc_api.authority) == ("http://127.0.0.1:3504", "127.0.0.1:3604")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"DAPR_GRPC_ENDPOINT": ""}, "together"),
+        ({"DAPR_HTTP_ENDPOINT": "http://dapr.example.com"}, "in the clear"),
+        ({"DAPR_HTTP_ENDPOINT": "dapr.example.com:443"}, "must look like"),
+        ({"DAPR_GRPC_ENDPOINT": "https://user:secret@dapr.example.com"}, "must look like"),
+        ({"DAPR_HTTP_ENDPOINT": "https://dapr.example.com/v1.0"}, "must look like"),
+    ],
+)
+def test_endpoints_that_cannot_be_right_are_refused(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(ValidationError, match=reason) as refusal:
+        with_environment(monkeypatch, OMNIFY_ENVIRONMENT="production", **TOKENS, **(REMOTE | changes))
+    assert "secret@" not in str(refusal.value)

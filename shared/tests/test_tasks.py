@@ -40,3 +40,19 @@ async def test_a_crash_is_logged_and_ends_nothing_else() -> None:
         assert await tasks.spawn(go_on(), name="the other") == "done"
     assert [(line["event"], line["task"]) for line in lines] == [("background task failed", "the one that breaks")]
     await tasks.close()
+
+
+async def test_what_is_held_back_never_begins_and_the_rest_is_waited_for() -> None:
+    tasks, begun = Tasks(), []
+
+    async def work(name: str) -> None:
+        begun.append(name)
+        await asyncio.sleep(0.01)
+        begun.append(f"{name} ended")
+
+    with tasks.holding_back():
+        tasks.spawn(work("duty"), name="duty")
+        await asyncio.sleep(0)
+    tasks.spawn(work("job"), name="job")
+    await tasks.finish()
+    assert begun == ["job", "job ended"]

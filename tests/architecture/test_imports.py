@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 import pytest
 
 from architecture import repository
+from omnify_functions.catalogue import FUNCTIONS
 
 DRIVERS = {
     "aiokafka", "aiosqlite", "asyncpg", "confluent_kafka", "kafka", "motor", "pika", "psycopg", "psycopg2", "pymongo",
@@ -62,6 +63,22 @@ def test_the_sidecar_sdk_is_used_by_the_adapter_only() -> None:
         for path in repository.sources(folder):
             adapter = shared / "dapr" in path.parents or path in {shared / "state.py", shared / "events" / "routes.py"}
             assert adapter or "dapr" not in _roots(path), path
+
+
+def test_the_functions_know_no_driver_no_service_and_not_the_sidecar_sdk() -> None:
+    """A function's service is named in the catalogue and loaded at the first call; it is never imported by name."""
+    services = {f"omnify_{name}" for name in SERVICES}
+    for path in repository.sources("deploy/functions"):
+        assert not _roots(path) & (DRIVERS | services | {"dapr", "grpc", "omnify_local"}), path
+
+
+def test_a_function_is_of_a_service_that_there_is_and_serves_or_consumes() -> None:
+    for function in FUNCTIONS.values():
+        assert function.service in SERVICES
+        assert bool(function.operations) != function.consumes
+        folder = repository.ROOT / "deploy" / "functions" / function.name
+        wanted = {"main.py", "lambda_function.py", "requirements.txt", "requirements-aws.txt"}
+        assert wanted <= {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from omnify_local.journey import Marketer, token_in
 from omnify_shared.access import OPERATOR
 from omnify_shared.dapr.client import SidecarClient
+from omnify_shared.dapr.endpoints import Endpoint
 from omnify_shared.events import CloudEvent, EventData
 from omnify_shared.events.model import topic_of
 from omnify_shared.events.publisher import PUBSUB
@@ -35,7 +36,7 @@ class Requested(EventData, type="omnify.auth.verification.requested.v1"):
 async def publish(platform: Platform, events: Sequence[CloudEvent[Any]]) -> None:
     """In this order, as auth would."""
     sidecar = platform.services["auth"].sidecar
-    client = SidecarClient(sidecar.ports.grpc, {"dapr-api-token": sidecar.tokens.api})
+    client = SidecarClient(Endpoint.beside(sidecar.ports.grpc), {"dapr-api-token": sidecar.tokens.api})
     try:
         for event in events:
             await client.publish_event(

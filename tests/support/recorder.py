@@ -2,10 +2,12 @@
 
 import json
 import time
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from omnify_shared.events.delivery import RAW, event_in
 from omnify_shared.testing import Home, Sidecar
 
 JSON = dict[str, Any]
@@ -13,11 +15,14 @@ TOPICS = ("auth-events", "analytics-events", "email-events", "files-events", "we
 
 
 class Recorder:
-    """Subscribes to every topic through a sidecar of its own while it is entered."""
+    """Subscribes to every topic, or to `topics`, through a sidecar of its own while it is entered.
 
-    def __init__(self, home: Home, app_id: str) -> None:
+    `raw`: events are kept as they lie on the topic.
+    """
+
+    def __init__(self, home: Home, app_id: str, topics: Sequence[str] = TOPICS, *, raw: bool = False) -> None:
         self.events: list[JSON] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.events))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.events, topics, raw))
         self._sidecar = Sidecar(home, app_id, app_port=self._server.server_port)
 
     def __enter__(self) -> "Recorder":
@@ -42,15 +47,17 @@ class Recorder:
         raise LookupError(f"no {event_type} arrived")
 
 
-def _handler(events: list[JSON]) -> type[BaseHTTPRequestHandler]:
-    subscriptions = [{"pubsubname": "pubsub", "topic": topic, "route": "/events"} for topic in TOPICS]
+def _handler(events: list[JSON], topics: Sequence[str], raw: bool) -> type[BaseHTTPRequestHandler]:
+    options = {"metadata": dict(RAW)} if raw else {}
+    subscriptions = [{"pubsubname": "pubsub", "topic": topic, "route": "/events", **options} for topic in topics]
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._answer(subscriptions if self.path == "/dapr/subscribe" else {})
 
         def do_POST(self) -> None:
-            events.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            body = self.rfile.read(int(self.headers["content-length"]))
+            events.append(event_in(body) if raw else json.loads(body))
             self._answer({"status": "SUCCESS"})
 
         def _answer(self, content: object) -> None:

@@ -1,7 +1,7 @@
-"""Requirement locks without hosts: one for the whole workspace, one per service, exact versions and hashes.
+"""Requirement locks without hosts: one for the whole workspace, one per service, one per function and cloud.
 
-They install behind any mirror with uv or plain pip (`--require-hashes`). A service's lock takes its versions from the
-root's.
+Exact versions and hashes; they install behind any mirror with uv or plain pip (`--require-hashes`). All take their
+versions from the root's.
 """
 
 import re
@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from omnify_functions.catalogue import FUNCTIONS
 from omnify_local.errors import LocalError
 
 _NAME = "requirements.txt"
@@ -37,14 +38,24 @@ class _Lock:
 
 def _locks(root: Path) -> list[_Lock]:
     services = sorted(path.parent for path in root.glob("services/*/pyproject.toml"))
-    members = [*services, root / "shared", root / "deploy" / "local"]
+    members = [*services, root / "shared", root / "deploy" / "local", root / "deploy" / "functions"]
     everything = tuple(str(member / "pyproject.toml") for member in members)
     result = [_Lock(root / _NAME, everything, ("--all-extras", "--group", f"{root / 'pyproject.toml'}:dev"))]
     for service in services:
         result.append(_Lock(service / _NAME, (str(service / "pyproject.toml"),), (), root / _NAME))
+    result.extend(_function_locks(root))
     wheels = root / "deploy" / "local" / "omnify_local" / "wheels"
     result.extend(_Lock(wheels / f"{name}.txt", (str(wheels / f"{name}.in"),)) for name in _TOOL_LOCKS)
     return result
+
+
+def _function_locks(root: Path) -> Iterator[_Lock]:
+    """What a function's service needs, and the cloud's adapter."""
+    folder = root / "deploy" / "functions"
+    for function in FUNCTIONS.values():
+        sources = (str(root / "services" / function.service / "pyproject.toml"), str(folder / "pyproject.toml"))
+        for cloud, name in (("google", _NAME), ("aws", "requirements-aws.txt")):
+            yield _Lock(folder / function.name / name, sources, ("--extra", cloud), root / _NAME)
 
 
 def _own_packages(root: Path) -> list[str]:

@@ -17,6 +17,7 @@ from dapr.clients.retry import RetryPolicy
 from dapr.proto import api_service_v1
 
 from omnify_shared.context import current_traceparent, new_traceparent
+from omnify_shared.dapr.endpoints import Endpoint
 
 CALL_TIMEOUT = 5.0  # seconds
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes; the sidecar's own limit is the lower one
@@ -48,25 +49,35 @@ class _Stub:
         return call
 
 
+def _channel_to(api: Endpoint) -> grpc.aio.Channel:
+    if api.tls:
+        return grpc.aio.secure_channel(api.authority, grpc.ssl_channel_credentials(), options=_CHANNEL)
+    return grpc.aio.insecure_channel(api.authority, options=_CHANNEL)
+
+
 def _trace() -> tuple[tuple[str, str], ...]:
     """The trace of the request in hand; upkeep outside requests, several calls a second, is sent as not sampled."""
     return (("traceparent", current_traceparent() or f"{new_traceparent()[:-2]}00"),)
 
 
 class SidecarClient(DaprGrpcClientAsync):  # type: ignore[misc]  # the SDK is not typed
-    """A client of the sidecar on loopback at `port`; `metadata` goes with every call, and the trace if `traced`."""
+    """A client of the sidecar's gRPC API; `metadata` goes with every call, and the trace if `traced`."""
 
-    def __init__(self, port: int, metadata: Mapping[str, str], *, traced: bool = False) -> None:
+    def __init__(self, api: Endpoint, metadata: Mapping[str, str], *, traced: bool = False) -> None:
         silence_grpc_aio_poller_noise()
-        address = f"127.0.0.1:{port}"
         self.retry_policy = RetryPolicy()
-        self._uri = resolve_grpc_endpoint(address)
-        self._channel = grpc.aio.insecure_channel(address, options=_CHANNEL)
+        self._uri = resolve_grpc_endpoint(f"{api.authority}?tls={str(api.tls).lower()}")
+        self._channel = _channel_to(api)
         self._stub = _Stub(self._channel, metadata, traced)
 
     async def invoke(self, request: Any, seconds: float) -> Any:
         """The answer of an output binding. The SDK's own method gives it no deadline of its own."""
         return await self._stub.InvokeBinding(request, timeout=seconds)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the channel is connected, as far as is known without asking."""
+        return self._channel.get_state() is grpc.ChannelConnectivity.READY
 
     async def connected(self, seconds: float) -> bool:
         """Whether the channel is connected, waiting up to `seconds` for it."""

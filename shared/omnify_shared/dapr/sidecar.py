@@ -35,7 +35,7 @@ class Sidecar:
         self._traced = traced
         self._client: SidecarClient | None = None
         self._session: aiohttp.ClientSession | None = None
-        self.base_url = f"http://127.0.0.1:{settings.dapr_http_port}"
+        self.base_url = settings.http_api.url
         self.ready = asyncio.Event()
         self.healthy = False
 
@@ -69,7 +69,7 @@ class Sidecar:
     async def watch(self) -> None:
         """Runs for the life of the process: connects when the sidecar appears, and keeps `healthy` true to fact."""
         while True:
-            healthy = await self._is_up() and await self._is_connected() and await self._is_admitted()
+            healthy = await self._is_usable()
             if healthy != self.healthy:
                 log.info("sidecar is up" if healthy else "sidecar is down")
             self.healthy = healthy
@@ -85,9 +85,34 @@ class Sidecar:
         except TimeoutError as error:
             raise SidecarUnavailable("the sidecar is not up yet") from error
 
+    @property
+    def in_contact(self) -> bool:
+        """Whether the sidecar was fine when last asked, and the connection to it has not been lost since."""
+        return self.healthy and self._client is not None and self._client.is_connected
+
+    async def contact(self, seconds: float) -> None:
+        """Without `watch`, in a process that is frozen between calls: connects anew, as what froze may be dead.
+
+        Raises SidecarUnavailable when the sidecar does not answer, or refuses our token, within `seconds`.
+        """
+        await self.close()
+        self._client = self._session = None
+        try:
+            async with asyncio.timeout(seconds):
+                while not await self._is_usable():  # noqa: ASYNC110 - nobody else would tell
+                    await asyncio.sleep(SEEK_INTERVAL)
+        except TimeoutError as error:
+            self.healthy = False
+            raise SidecarUnavailable(f"no sidecar that takes this app at {self.base_url}") from error
+        self.healthy = True
+        self.ready.set()
+
+    async def _is_usable(self) -> bool:
+        return await self._is_up() and await self._is_connected() and await self._is_admitted()
+
     async def _is_connected(self) -> bool:
         if self._client is None:
-            self._client = SidecarClient(self._settings.dapr_grpc_port, self.token_header, traced=self._traced)
+            self._client = SidecarClient(self._settings.grpc_api, self.token_header, traced=self._traced)
         return await self._client.connected(CONNECT_TIMEOUT)
 
     async def _is_up(self) -> bool:

@@ -64,6 +64,9 @@ class Outbox:
         self._upkeep = asyncio.Lock()
         self._signs = SignsOfLife()
         self._joined = asyncio.Event()
+        self._attending = asyncio.Lock()
+        self._attended = False
+        self._by_call = False
         self._recovered = asyncio.Event()
 
     @property
@@ -86,7 +89,9 @@ class Outbox:
 
     async def reserve(self, *keys: str) -> None:
         """Before aggregates are written with events. Raises SidecarUnavailable."""
-        if not self._joined.is_set():
+        if self._by_call:
+            await self._attend()
+        elif not self._joined.is_set():
             await self._wait_joined()
         await self._journal.reserve(*keys)
         reach(JOURNALLED)
@@ -106,6 +111,33 @@ class Outbox:
             fresh = ahead.popleft()
         self._journal.done(f"{kind}/{fresh}")
         return fresh
+
+    def begin_call(self) -> None:
+        """In a process that is frozen between calls, in place of `run`: others may have taken this replica for dead.
+
+        The first reservation that follows shows a sign of life, and writes anew what was taken along.
+        """
+        self._by_call, self._attended = True, False
+
+    async def _attend(self) -> None:
+        async with self._attending:
+            if self._attended:
+                return
+            try:
+                await self._sign_of_life()
+            except StateConflict as error:
+                raise SidecarUnavailable("events can't be recorded yet") from error
+            self._attended = True
+
+    async def end_call(self, seconds: float) -> bool:
+        """Publishes and clears what the call left; False when that takes longer: it is journalled, and others will."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._publish_and_clear()
+        except (TimeoutError, SidecarError, StateConflict) as error:
+            log.warning("outbox not empty after a call", reason=str(error) or type(error).__name__)
+            return False
+        return True
 
     async def _wait_joined(self) -> None:
         try:
@@ -259,18 +291,21 @@ class Outbox:
 
     async def drain(self) -> None:
         """At shutdown: publishes and clears what is left, then leaves; what can't be done stays journalled."""
-        for kind, ahead in self._ahead.items():
-            while ahead:
-                self._journal.done(f"{kind}/{ahead.popleft()}")
         try:
             async with asyncio.timeout(DRAIN):
-                await asyncio.gather(*self._publishing)
-                while self._journal.size and not self._queues:
-                    await self._tidy()
-                    # A write whose end nobody knows yet keeps its place in the journal: wait, but let others work.
-                    await asyncio.sleep(0.02)
-                await self._tidy()
+                await self._publish_and_clear()
                 if self._journal.size == 0 and self._recovered.is_set():
                     await self._remove(self._journal.replica, self._journal.segments)
         except (TimeoutError, SidecarError, StateConflict) as error:
             log.warning("outbox not drained; the next start goes on", reason=str(error) or type(error).__name__)
+
+    async def _publish_and_clear(self) -> None:
+        for kind, ahead in self._ahead.items():
+            while ahead:
+                self._journal.done(f"{kind}/{ahead.popleft()}")
+        await asyncio.gather(*self._publishing)
+        while self._journal.size and not self._queues:
+            await self._tidy()
+            # A write whose end nobody knows yet keeps its place in the journal: wait, but let others work.
+            await asyncio.sleep(0.02)
+        await self._tidy()

@@ -1,0 +1,1 @@
+"""Services as functions of a cloud. Importing this, or `aws` or `google`, loads no service: the first call does."""
