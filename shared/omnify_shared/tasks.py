@@ -1,7 +1,7 @@
 """Background work of one process: named, supervised, and stopped with it."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,10 +35,10 @@ class Tasks:
         finally:
             self._held_back = False
 
-    async def finish(self) -> None:
-        """Waits until nothing runs any more. Only for a process without duties, which never end."""
-        while self._running:
-            await asyncio.wait(list(self._running))
+    async def finish(self, besides: Set[asyncio.Task[Any]] = frozenset()) -> None:
+        """Waits until nothing runs any more but `besides`. Only for a process without duties, which never end."""
+        while left := self._running - besides:
+            await asyncio.wait(left)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

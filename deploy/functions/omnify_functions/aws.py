@@ -57,7 +57,7 @@ def door(name: str) -> Handler:
             from omnify_functions.doors import Door
 
             texts = [*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"]
-            app = Door(Host(function.service), function, proxies=0)
+            app = Door(Host(function), function, proxies=0)
             adapters.append(Mangum(app, lifespan="off", text_mime_types=texts))
         return adapters[0](event, context)
 
@@ -76,7 +76,7 @@ def consumer(name: str) -> Handler:
     def handler(event: Mapping[str, Any], context: "LambdaContext") -> dict[str, Any]:
         if not hosts:
             _loop.current()
-            hosts.append(Host(function.service))
+            hosts.append(Host(function))
         return _loop.run(_consume(hosts[0], event))
 
     return handler

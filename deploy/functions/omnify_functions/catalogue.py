@@ -16,17 +16,22 @@ class Unconfigured(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`service` is the app-id under which it reaches Dapr; `operations` are `METHOD /path/{parameter}`."""
+    """`service` is the app-id under which it reaches Dapr; `operations` are `METHOD /path/{parameter}`.
+
+    `finish`: seconds that a call waits for the jobs it began, below the time that the cloud gives it.
+    """
 
     name: str
     service: str
     operations: tuple[str, ...] = ()
     consumes: bool = False
+    finish: float = 10.0
 
 
 SIGNUP = Function("signup", "auth", operations=("POST /api/auth/register",))
 MAIL = Function("mail", "email", consumes=True)
-FUNCTIONS = {function.name: function for function in (SIGNUP, MAIL)}
+FILES = Function("files", "files", consumes=True, finish=240.0)
+FUNCTIONS = {function.name: function for function in (SIGNUP, MAIL, FILES)}
 
 
 def find(name: str) -> Function:

@@ -33,14 +33,14 @@ def door(name: str) -> Answer:
     from omnify_functions.doors import Door
 
     function = find(name)
-    return Answer(Door(Host(function.service), function, proxies=PROXIES))
+    return Answer(Door(Host(function), function, proxies=PROXIES))
 
 
 class Consumer:
     """What a function does with CloudEvents: returning acknowledges one, an error has it delivered again."""
 
     def __init__(self, name: str) -> None:
-        self._host = Host(find(name).service)
+        self._host = Host(find(name))
 
     async def take(self, event: "CloudEvent") -> None:
         """Handles one. Raises HTTPException: 503 when it is to be delivered again, 400 when it is none of ours."""

@@ -8,14 +8,15 @@ import asyncio
 import importlib
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
+
+from omnify_functions.catalogue import Function
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 CONTACT = 4.0  # seconds to reach the sidecar
-FINISH = 10.0  # seconds for the jobs that a call began
 PUBLISH = 5.0  # seconds for its events
 FROZEN = 5.0  # seconds between two calls after which connections are not trusted any more
 
@@ -23,8 +24,8 @@ FROZEN = 5.0  # seconds between two calls after which connections are not truste
 class Host:
     """The app of one service, made at the first call and kept for those that follow."""
 
-    def __init__(self, service: str) -> None:
-        self._service = service
+    def __init__(self, function: Function) -> None:
+        self._function = function
         self._app: FastAPI | None = None
         self._life = AsyncExitStack()
         self._entering = asyncio.Lock()
@@ -63,7 +64,7 @@ class Host:
 
     async def _built(self) -> "FastAPI":
         """The app with its service object made; it lives as long as the process, as nobody says when that ends."""
-        app = app_of(self._service)
+        app = app_of(self._function.service)
         platform = app.state.platform
         with platform.tasks.holding_back():
             app.state.service = await self._life.enter_async_context(app.state.build(platform))
@@ -72,13 +73,11 @@ class Host:
 
     async def _settle(self, app: "FastAPI") -> None:
         platform = app.state.platform
+        # Whatever a service begins in the background it can begin again: it is listed durably first.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._function.finish):
+                await platform.tasks.finish(platform.outbox.publishing)
         await platform.outbox.end_call(PUBLISH)
-        try:
-            async with asyncio.timeout(FINISH):
-                await platform.tasks.finish()
-        except TimeoutError:
-            # Whatever a service begins in the background it can also begin again: it is listed durably first.
-            return
 
 
 def app_of(service: str) -> "FastAPI":

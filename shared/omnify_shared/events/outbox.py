@@ -9,7 +9,7 @@ next replica, or the next start, publishes; a second publication carries the sam
 import asyncio
 import random
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 
@@ -111,6 +111,11 @@ class Outbox:
             fresh = ahead.popleft()
         self._journal.done(f"{kind}/{fresh}")
         return fresh
+
+    @property
+    def publishing(self) -> Set[asyncio.Task[None]]:
+        """The publications under way, which last as long as the broker is away."""
+        return self._publishing
 
     def begin_call(self) -> None:
         """In a process that is frozen between calls, in place of `run`: others may have taken this replica for dead.
