@@ -102,7 +102,7 @@ async def test_the_whole_matrix(stage: Stage) -> None:
     ]
     print(f"{len(attempts)} calls, {len(allowed)} reach their app, {len(attempts) - len(allowed)} are refused")
     assert not wrong, "\n".join(wrong[:20])
-    assert {attempt.caller for attempt in allowed} == {"gateway", "analytics", "email", "files", OPERATOR}
+    assert {attempt.caller for attempt in allowed} == {"gateway", "analytics", "email", "files", "webhooks", OPERATOR}
 
 
 ESCAPES = (

@@ -28,15 +28,17 @@ def look_at_image(kind: Kind, path: Path, folder: Path) -> Findings:
         _check_size(image.width, image.height, frames)
         image.load()
         drawn, thumbnail = folder / "content", folder / "thumbnail"
+        size = image.size
         if frames > 1:
             _redraw_moving(image, kind, drawn)
         else:
             plain = _plain(image)
+            size = plain.size
             plain = plain.convert("RGB") if kind.name == "jpeg" and plain.mode not in {"L", "RGB"} else plain
             plain.save(drawn, format=kind.name.upper(), **_SAVING[kind.name])
         image.seek(0)
         _thumbnail(image).save(thumbnail, format="WEBP", quality=80)
-        facts = {"width": image.width, "height": image.height, "frames": frames}
+        facts = {"width": size[0], "height": size[1], "frames": frames}
     extension = kind.extensions[0]
     made = {
         "content": Made(drawn, kind.media_type, extension),

@@ -1,0 +1,116 @@
+"""The service killed after each of its steps: no file lost, none doubled, nothing left lying."""
+
+import time
+from contextlib import suppress
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+
+from support.samples import image
+from support.uploads import TUS, UPLOADS, metadata, wait_for
+
+PICTURE = image("PNG", (300, 200))
+HEAD = 1000  # bytes that come first, so that the rest has to replace what is there
+ANNOUNCING = ("noted", "reserved", "created", "listed")
+UPLOADING = ("taken", "stored", "committed", "tidied")
+JUDGING = (
+    "process.leased", "process.fetched", "process.scanned", "process.looked", "process.planned", "process.made",
+    "process.judged", "clean.dropped", "clean.resized",
+)  # fmt: skip
+DROPPING = ("purge.dropped", "purge.freed")
+
+
+@pytest.fixture(autouse=True)
+def on_main_sets(files: Any) -> None:
+    """The service may have been left dead by a test that failed."""
+    if files.service.process is None:
+        files.service.start()
+
+
+def dying(files: Any, point: str, request: Any) -> None:
+    """A request in which, or after which, the service dies and comes back."""
+    files.service.die_at(f"files.{point}")
+    with suppress(httpx.HTTPError):
+        request()
+    files.service.wait_for_death()
+    files.service.start()
+    files.service.sidecar.wait_for_app()
+
+
+def whole(files: Any, tenant: Any, file_id: str) -> None:
+    """The file is ready, once, with all its bytes; the quota and the binding hold it and nothing else."""
+    ready = tenant.until(file_id, "ready", "refused", seconds=90)
+    assert ready["state"] == "ready", ready
+    variants = ready["variants"].values()
+    wait_for(lambda: tenant.quota()["bytes"] == sum(one["size"] for one in variants), 90)
+    assert len(tenant.download(file_id).content) == ready["variants"]["content"]["size"]
+    wait_for(lambda: len(files.blobs_of(file_id)) == len(variants), 90)
+    wait_for(lambda: {"uploaded", "ready"} <= set(files.events(file_id)), 90)
+    assert sorted(files.events(file_id)) == ["ready", "uploaded"], "each once, by its id"
+
+
+@pytest.mark.parametrize("point", ANNOUNCING)
+def test_while_an_upload_is_announced(files: Any, tenant: Any, point: str) -> None:
+    dying(files, f"upload.{point}", lambda: tenant.create("lost.png", len(PICTURE), "creative"))
+    file_id = tenant.upload("picture.png", PICTURE, "creative")
+    if point in ("created", "listed"):  # it is there, and goes with its time, or when somebody drops it
+        for lost in tenant.http.get("/api/files").json()["files"]:
+            if lost["file_id"] != file_id:
+                tenant.http.delete(f"/api/files/{lost['file_id']}").raise_for_status()
+    if point == "created":  # not listed yet: its room is taken until its time is over
+        assert tenant.quota()["files"] == 2
+        return
+    if point == "reserved":
+        wait_for(lambda: tenant.quota()["files"] == 1, 90)
+    whole(files, tenant, file_id)
+
+
+@pytest.mark.parametrize("point", UPLOADING)
+def test_while_bytes_come(files: Any, tenant: Any, point: str) -> None:
+    file_id = tenant.created("picture.png", len(PICTURE), "creative")
+    tenant.patch(file_id, 0, PICTURE[:HEAD])
+    dying(files, f"upload.{point}", lambda: tenant.patch(file_id, HEAD, PICTURE[HEAD:]))
+    offset = tenant.offset(file_id)
+    assert offset == (HEAD if point in ("taken", "stored") else len(PICTURE))
+    if offset < len(PICTURE):
+        assert tenant.patch(file_id, offset, PICTURE[offset:]).status_code == 204
+    whole(files, tenant, file_id)
+
+
+@pytest.mark.parametrize("point", JUDGING)
+def test_while_a_file_is_checked(files: Any, tenant: Any, point: str) -> None:
+    file_id = tenant.created("picture.png", len(PICTURE), "creative")
+    dying(files, point, lambda: tenant.patch(file_id, 0, PICTURE))
+    whole(files, tenant, file_id)
+
+
+@pytest.mark.parametrize("point", DROPPING)
+def test_while_a_file_is_dropped(files: Any, tenant: Any, point: str) -> None:
+    file_id = tenant.judged("picture.png", PICTURE, "creative")["file_id"]
+    dying(files, point, lambda: tenant.http.delete(f"/api/files/{file_id}"))
+    assert tenant.http.get(f"/api/files/{file_id}").status_code == 404
+    wait_for(lambda: files.blobs_of(file_id) == [] and tenant.quota()["files"] == 0, 90)
+    wait_for(lambda: files.events(file_id).count("deleted") == 1, 90)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.1, 0.3, 0.6])
+def test_a_file_that_is_cancelled_while_it_is_checked_is_not_released(files: Any, tenant: Any, wait: float) -> None:
+    """Both at once: in the end it is one or the other, and nothing of the other is left."""
+    file_id = tenant.upload("picture.png", PICTURE, "creative")
+    time.sleep(wait)
+    answer = tenant.http.post(f"/api/files/{file_id}/cancel")
+    ended = tenant.until(file_id, "ready", "cancelled")["state"]
+    assert (answer.status_code, ended) in {(200, "cancelled"), (409, "ready")}
+    wait_for(lambda: len(files.blobs_of(file_id)) == (0 if ended == "cancelled" else 2))
+
+
+def test_what_is_announced_by_hand_and_left_is_found(files: Any, tenant: Any) -> None:
+    headers = {**TUS, "Upload-Length": "5", "Upload-Metadata": metadata(filename="a.txt", purpose="other")}
+    files.service.die_at("files.upload.reserved")
+    with suppress(httpx.HTTPError):
+        tenant.http.post(UPLOADS, headers=headers)
+    files.service.wait_for_death()
+    files.service.start()
+    assert tenant.quota()["files"] == 1
+    wait_for(lambda: tenant.quota()["files"] == 0, 120)
