@@ -15,7 +15,7 @@ from support.samples import image
 
 Check = Callable[[], None]
 PICTURE = image("PNG", (300, 200))
-HEAD = 1000  # bytes that come first, so that the rest has to replace what is there
+HEAD = len(PICTURE) // 2  # bytes that come first, so that the rest has to replace what is there
 WITHIN = 120.0  # seconds: an event's adoption, a lease, a place in the agenda, on a busy machine
 
 

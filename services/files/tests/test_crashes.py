@@ -11,7 +11,7 @@ from support.samples import image
 from support.uploads import TUS, UPLOADS, metadata, wait_for
 
 PICTURE = image("PNG", (300, 200))
-HEAD = 1000  # bytes that come first, so that the rest has to replace what is there
+HEAD = len(PICTURE) // 2  # bytes that come first, so that the rest has to replace what is there
 ANNOUNCING = ("noted", "reserved", "created", "listed")
 UPLOADING = ("taken", "stored", "committed", "tidied")
 JUDGING = (
