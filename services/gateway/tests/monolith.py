@@ -13,6 +13,8 @@ class Monolith(BaseHTTPRequestHandler):
             return self._answer(400, "text/plain", f"leaked: {leaked}")
         if self.path == "/legacy/plain-error":
             return self._answer(403, "text/plain", "the monolith's own refusal")
+        if self.path == "/legacy/cookie":
+            return self._answer(200, "text/plain", self.headers.get("cookie", ""))
         if self.path.startswith(("/legacy/", "/v1.0/")):
             return self._answer(200, "text/html", f"<p>old {self.path}</p>")
         self._answer(404, "text/html", "<p>gone</p>")

@@ -65,6 +65,11 @@ def test_unknown_paths_go_to_the_declared_monolith(client: httpx.Client) -> None
     assert "content-security-policy" not in answer.headers
 
 
+def test_the_monolith_gets_its_own_cookies_and_not_that_of_a_signed_in_browser(client: httpx.Client) -> None:
+    given = "old=1; __Host-omnify=secret; __Host-omnifying=2"
+    assert client.get("/legacy/cookie", headers={"cookie": given}).text == "old=1; __Host-omnifying=2"
+
+
 def test_a_path_of_the_sidecars_api_is_the_monoliths_and_not_the_sidecars(client: httpx.Client) -> None:
     assert client.get("/v1.0/metadata").text == "<p>old /v1.0/metadata</p>"
 
