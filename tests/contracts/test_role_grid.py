@@ -61,6 +61,7 @@ ANYONE = frozenset(
         "/oauth/authorize/passkey.js",
         "/oauth/authorize/second-step",
         "/oauth/authorize/sign-in",
+        "/api/webhooks/in/{provider}/{connection_id}",
         "/oauth/introspect",
         "/oauth/logout",
         "/oauth/revoke",

@@ -42,6 +42,9 @@ ANSWERS: dict[tuple[str, str, str], set[int]] = {
     # a role that the organisation does not have is a wrong value
     ("POST", "/api/organizations/{organization_id}/invitations", "role"): {422},
     ("PATCH", "/api/organizations/{organization_id}/members/{user_id}", "roles"): {422},
+    # to whom it belongs, or whether it is there, nobody learns without a signature; {provider} is none of them here
+    ("POST", "/api/webhooks/in/{provider}/{connection_id}", "connection_id"): {400, 401, 422},
+    ("GET", "/api/webhooks/in/{provider}/{connection_id}", "connection_id"): {400, 401, 422},
     # the client has to show its secret: RFC 6749 §5.2
     ("POST", "/oauth/token", "client_id"): {400, 401},
     ("POST", "/oauth/revoke", "client_id"): {400, 401},
@@ -49,7 +52,7 @@ ANSWERS: dict[tuple[str, str, str], set[int]] = {
 }
 """What is answered where it is not 404, by method, path and the foreign parameter."""
 FOR_APPS = {"/oauth/userinfo"}
-CURSOR = {200, 400, 404, 422}
+CURSOR = {200, 202, 400, 404, 422}
 VALUES: dict[str, Any] = {
     "resource_type": "campaign",
     "permission": "campaign:view",

@@ -165,9 +165,10 @@ class People:
             await self._leave_dead_letter(blocks, verifications[address("erin")])
             await _leave_answer(blocks)
         async with beside(services["webhooks"].sidecar) as blocks:
-            pages = Index(blocks.state, "messages", page_size=1)
-            for number in range(2):
-                await pages.add("another-organization", str(number), type="t", at=0, to=[])
+            for kind, summary in (("messages", {"to": []}), ("received", {"size": 0})):
+                pages = Index(blocks.state, kind, page_size=1)
+                for number in range(2):
+                    await pages.add("another-organization", str(number), type="t", at=0, **summary)
         async with beside(services["files"].sidecar) as blocks:
             await leave_pages(blocks)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from omnify_local.inbox import Inbox
 from omnify_local.journey import Marketer
+from support.vendors import VENDORS
 
 # An endpoint is disabled at its second failure, and not after days of them.
 WEBHOOKS_FAIL = {
@@ -26,8 +27,21 @@ def with_webhooks(ned: Marketer, inbox: Inbox) -> dict[str, Any]:
     kept = ned.ask("POST", path, 201, json=form | {"event_types": ["omnify.auth.member.added.v1"]})
     ned.ask("POST", f"{path}/{kept['endpoint_id']}/secret", 200, json={})
     ned.wait_for_import(ned.start_import(b"who,when,paid\nann,someday,1\n", OPTIONS, "useless.csv"))
+    _receives(ned)
     deadline = time.monotonic() + 60
     while ned.ask("GET", f"{path}/{broken['endpoint_id']}", 200)["enabled"]:
         assert time.monotonic() < deadline, "the endpoint was not disabled"
         time.sleep(0.1)
     return {"ned_email": ned.email, "ned_endpoint_id": kept["endpoint_id"], "ned_broken_id": broken["endpoint_id"]}
+
+
+def _receives(ned: Marketer) -> None:
+    """What comes from another platform: through one connection that is there, and one that is gone."""
+    vendor, path = VENDORS["meta"], "/api/webhooks/connections"
+    form = {"provider": "meta", "secret": vendor.secrets["right"], "verify_token": "Ned shakes hands"}
+    kept, gone = (ned.ask("POST", path, 201, json=form) for _ in range(2))
+    for made in (kept, gone):
+        headers = vendor.sign(vendor.secrets["right"], vendor.body, time.time(), made["url"])
+        door = f"/api/webhooks/in/meta/{made['connection_id']}"
+        ned.ask("POST", door, 200, content=vendor.body, headers=headers)
+    ned.ask("DELETE", f"{path}/{gone['connection_id']}", 204)

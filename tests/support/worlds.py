@@ -13,6 +13,7 @@ from omnify_local.inbox import Inbox
 from omnify_local.journey import Marketer, token_in
 from omnify_shared import clock
 from support.authenticator import Authenticator
+from support.vendors import VENDORS
 
 FREE = frozenset({"resource_id", "cursor"})
 """Parameters that name nothing which is made beforehand: they are asked with what the foreign world happens to have."""
@@ -120,7 +121,19 @@ class World:
         self.ids["endpoint_id"] = self.ask("POST", "/api/webhooks/endpoints", 201, json=form)["endpoint_id"]
         path = f"/api/webhooks/endpoints/{self.ids['endpoint_id']}"
         self.ids["message_id"] = self.ask("POST", f"{path}/test", 202)["message_id"]
+        self._connection()
         deadline = time.monotonic() + 90
         while not any(one["attempts"] for one in self.ask("GET", f"{path}/deliveries", 200)["items"]):
             assert time.monotonic() < deadline, "the test message was not tried"
             time.sleep(0.1)
+
+    def _connection(self) -> None:
+        vendor = VENDORS["standard"]
+        form = {"provider": "standard", "secret": vendor.secrets["right"], "description": self.marker}
+        made = self.ask("POST", "/api/webhooks/connections", 201, json=form)
+        self.ids["connection_id"] = made["connection_id"]
+        headers = vendor.sign(vendor.secrets["right"], vendor.body, time.time(), made["url"])
+        door = f"/api/webhooks/in/standard/{made['connection_id']}"
+        self.ask("POST", door, 200, content=vendor.body, headers=headers)
+        path = f"/api/webhooks/connections/{made['connection_id']}/events"
+        [self.ids["receipt_id"]] = [one["receipt_id"] for one in self.ask("GET", path, 200)["items"]]

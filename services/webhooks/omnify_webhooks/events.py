@@ -1,5 +1,6 @@
 """Events of the webhooks service. Topic: `webhooks-events`."""
 
+from datetime import datetime
 from typing import Literal
 
 from omnify_shared.erasure import ErasureReceipt
@@ -19,9 +20,27 @@ class EndpointDisabled(EventData, type="omnify.webhooks.endpoint.disabled.v1"):
     reason: Literal["gone", "failing"]
 
 
+class EventReceived(EventData, type="omnify.webhooks.event.received.v1"):
+    """Another platform sent something, signed as the connection wants it. `subject` is the receipt's id.
+
+    What it sent is not in the event: whoever may see it asks for `receipt_id`. `provider_event_type` is the name that
+    the provider gives it, `batch` for several; `replays` counts how often this event was made again on demand.
+    """
+
+    organization_id: str
+    connection_id: str
+    provider: str
+    receipt_id: str
+    provider_event_type: str
+    provider_event_id: str | None
+    size: int
+    received_at: datetime
+    replays: int
+
+
 class ErasureCompleted(ErasureReceipt, type="omnify.webhooks.erasure.completed.v1"):
     """Webhooks has deleted what it held of an organisation. `subject` is the erasure's id."""
 
 
-EVENTS = (EndpointDisabled, ErasureCompleted)
+EVENTS = (EndpointDisabled, EventReceived, ErasureCompleted)
 READS = tuple(PUBLIC.values())

@@ -108,3 +108,44 @@ class DueCursor(Record):
     """The first span that may still hold something."""
 
     span: int
+
+
+class Connection(Record):
+    """Where another platform sends its events for an organisation. The newest secret is the first."""
+
+    connection_id: str
+    organization_id: str
+    provider: str
+    description: str
+    options: dict[str, str]
+    enabled: bool
+    secrets: tuple[Secret, ...]
+    verify_token: Secret | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class Connections(Record):
+    """The ids of an organisation's connections, in the order in which they were made, and of those taken away, of which
+    events may still be kept."""
+
+    connection_ids: tuple[str, ...] = ()
+    former_ids: tuple[str, ...] = ()
+
+
+class Receipt(Record):
+    """One request of another platform, as it came. `body` is text, or base64 of what is no UTF-8."""
+
+    receipt_id: str
+    connection_id: str
+    organization_id: str
+    provider: str
+    event_type: str
+    provider_event_id: str | None
+    headers: dict[str, str]
+    body: str
+    encoding: Literal["utf-8", "base64"]
+    size: int
+    received_at: datetime
+    replays: int

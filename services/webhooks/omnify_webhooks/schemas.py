@@ -4,7 +4,7 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from omnify_webhooks.addresses import LONGEST_URL
 from omnify_webhooks.records import Attempt, Delivery, DeliveryStatus, Endpoint
@@ -60,12 +60,6 @@ class EndpointChangeIn(Input):
     event_types: EventTypes | None = None
     description: Text | None = None
     enabled: bool | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if all(value is None for value in self.model_dump().values()):
-            raise ValueError("change at least one field")
-        return self
 
 
 class EndpointOut(Output):

@@ -8,10 +8,13 @@ from omnify_shared import clock
 from omnify_shared.batches import Batches
 from omnify_shared.dapr.errors import AlreadyExists
 from omnify_shared.documents import Documents, Emit
+from omnify_shared.events.model import EventData
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.indexes import Entry, Index, Page
 from omnify_shared.state import StateStore
 from omnify_webhooks.records import (
+    Connection,
+    Connections,
     Delivery,
     Due,
     DueCursor,
@@ -19,12 +22,14 @@ from omnify_webhooks.records import (
     Endpoints,
     Health,
     Message,
+    Receipt,
     Trigger,
 )
 
 DUE_LIFE = timedelta(days=60)  # what nobody took in so long is about messages that are gone
 FRESH = 1.0  # seconds for which what was read of an endpoint may be used again
 REMEMBERED = 10_000
+FORMER = 1000  # connections taken away that are remembered for what they received
 
 
 class WebhooksStore:
@@ -40,6 +45,11 @@ class WebhooksStore:
         self._listing: Batches[Entry] = Batches(self._sent.add_many)
         self.due = Documents(state, "due", Due, ttl=DUE_LIFE)
         self.cursors = Documents(state, "due-cursor", DueCursor)
+        self._connections = Documents(state, "connection", Connection)
+        self._connection_lists = Documents(state, "connections", Connections)
+        self._receipts = Documents(state, "receipt", Receipt, outbox=outbox, ttl=kept)
+        self._received = Index(state, "received", rolling=kept)
+        self._receiving: Batches[Entry] = Batches(self._received.add_many)
         self._seen: dict[str, tuple[float, Endpoints]] = {}
         self._seen_health: dict[tuple[str, str], tuple[float, Health]] = {}
 
@@ -145,6 +155,95 @@ class WebhooksStore:
 
         return (await self._deliveries.upsert(*key, initial=initial, change=changed)).value
 
+    async def connection(self, connection_id: str) -> Connection | None:
+        """One connection, by its id alone."""
+        return await self._connections.get(connection_id)
+
+    async def connections(self, organization_id: str) -> list[Connection]:
+        """An organisation's connections, in the order in which they were made."""
+        listed = await self._connection_lists.get(organization_id) or Connections()
+        found = await self._connections.get_many((one,) for one in listed.connection_ids)
+        return [found[(one,)] for one in listed.connection_ids if (one,) in found]
+
+    async def list_connection(self, organization_id: str, connection_id: str, most: int) -> bool:
+        """Puts a connection on its organisation's list; False when that is full."""
+
+        def add(known: Connections, _: Emit) -> Connections:
+            if len(known.connection_ids) >= most:
+                return known
+            return known.model_copy(update={"connection_ids": (*known.connection_ids, connection_id)})
+
+        stored = await self._connection_lists.upsert(organization_id, initial=Connections, change=add)
+        return connection_id in stored.value.connection_ids
+
+    async def create_connection(self, connection: Connection) -> None:
+        """Keeps a new connection."""
+        await self._connections.create(connection.connection_id, value=connection)
+
+    async def change_connection(self, connection_id: str, change: Callable[[Connection], Connection]) -> Connection:
+        """Changes a connection. Raises Missing, and what `change` raises."""
+        return (await self._connections.update(connection_id, change=lambda one, _: change(one))).value
+
+    async def delete_connection(self, organization_id: str, connection_id: str) -> None:
+        """Deletes a connection, then takes it off the list."""
+        await self._connections.delete(connection_id)
+
+        def without(known: Connections, _: Emit) -> Connections:
+            kept = tuple(one for one in known.connection_ids if one != connection_id)
+            former = tuple(dict.fromkeys((*known.former_ids, connection_id)))[-FORMER:]
+            return Connections(connection_ids=kept, former_ids=former)
+
+        await self._connection_lists.upsert(organization_id, initial=Connections, change=without)
+
+    async def create_receipt(self, receipt: Receipt, event: EventData) -> bool:
+        """Keeps a request and its event in one write; False when it is there already."""
+        try:
+            await self._receipts.create(receipt.connection_id, receipt.receipt_id, value=receipt, events=[event])
+        except AlreadyExists:
+            return False
+        return True
+
+    async def list_receipt(self, receipt: Receipt) -> None:
+        """Puts a request on its connection's list."""
+        summary = {"type": receipt.event_type, "at": receipt.received_at.timestamp(), "size": receipt.size}
+        await self._receiving.add(receipt.connection_id, Entry(id=receipt.receipt_id, summary=summary))
+
+    async def receipts_listed(self, connection_id: str, cursor: str | None, limit: int) -> Page:
+        """A connection's requests, newest first. Raises BadRequest for a bad cursor."""
+        return await self._received.list(connection_id, cursor=cursor, limit=limit)
+
+    async def receipt(self, connection_id: str, receipt_id: str) -> Receipt | None:
+        """One request."""
+        return await self._receipts.get(connection_id, receipt_id)
+
+    async def replay_receipt(
+        self, connection_id: str, receipt_id: str, event_of: Callable[[Receipt], EventData]
+    ) -> Receipt:
+        """Counts a replay and emits its event in one write. Raises Missing."""
+
+        def again(receipt: Receipt, emit: Emit) -> Receipt:
+            counted = receipt.model_copy(update={"replays": receipt.replays + 1})
+            emit(event_of(counted))
+            return counted
+
+        return (await self._receipts.update(connection_id, receipt_id, change=again)).value
+
+    async def _erase_connections(self, organization_id: str) -> dict[str, int]:
+        """A page of what one connection received, or when there is none left, the connections."""
+
+        known = await self._connection_lists.get(organization_id) or Connections()
+        for connection_id in (*known.connection_ids, *known.former_ids):
+
+            async def drop(entry: Entry, scope: str = connection_id) -> None:
+                await self._receipts.delete(scope, entry.id)
+
+            if receipts := await self._received.erase(connection_id, drop):
+                return {"receipts": receipts}
+        for connection_id in known.connection_ids:
+            await self._connections.delete(connection_id)
+        await self._connection_lists.delete(organization_id)
+        return {"connections": len(known.connection_ids)}
+
     async def erase(self, organization_id: str) -> dict[str, int]:
         """Deletes a part of what is held for an organisation: a page of its messages, or when there is none, its
         endpoints; then again what was sent in between."""
@@ -161,7 +260,8 @@ class WebhooksStore:
             await self.forget_health(organization_id, one.endpoint_id)
         if endpoints:
             await self.change_endpoints(organization_id, lambda _, __: Endpoints())
-        return {"endpoints": len(endpoints)}
+            return {"endpoints": len(endpoints)}
+        return await self._erase_connections(organization_id)
 
 
 def _texts(value: object) -> list[str]:

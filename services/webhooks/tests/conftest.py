@@ -18,9 +18,10 @@ from omnify_shared import clock
 from omnify_shared.dapr.client import SidecarClient
 from omnify_shared.events.publisher import PUBSUB
 from omnify_shared.ids import new_id
-from omnify_shared.testing import Home, Service, Sidecar
+from omnify_shared.testing import ExtraApp, Home, Service, Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
+from support.recorder import TOPICS, Recorder
 from support.tokens import Signer, bearer
 
 JSON = dict[str, Any]
@@ -28,6 +29,7 @@ HERE = Path(__file__).parent
 IMPORTED = "omnify.analytics.import.completed.v1"
 FAILED = "omnify.analytics.import.failed.v1"
 RENAMED = "omnify.auth.organization.renamed.v1"
+LISTENER = ExtraApp("listener", subscribes=TOPICS)
 # The ladder of ten steps and its figures, within seconds.
 QUICK = {
     "WEBHOOKS_LADDER": json.dumps([0, 0.2, 0.2, 0.3, 0.3, 0.3, 0.4, 0.4, 0.4, 0.5]),
@@ -58,6 +60,7 @@ class Hooks:
         self.auth = Sidecar(home, "auth", app_port=keys_port)
         self.analytics = Sidecar(home, "analytics")
         self.webhooks = self._service()
+        self.listener = Recorder(home, LISTENER.app_id)
         self.clones: list[Service] = []
 
     def _process(self, name: str, port: int, *more: str) -> Process:
@@ -212,7 +215,7 @@ def new_hooks(
     made: list[Hooks] = []
 
     def make(**environment: str) -> Hooks:
-        home = make_home(backing, tmp_path_factory.mktemp("webhooks") / "home", set_name)
+        home = make_home(backing, tmp_path_factory.mktemp("webhooks") / "home", set_name, [LISTENER])
         made.append(Hooks(home, **environment))
         return made[-1].start()
 

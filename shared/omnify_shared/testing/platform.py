@@ -31,7 +31,11 @@ class Platform:
         ports = {app.app_id: free_port() for app in runfile.apps(paths.repository())}
         self.url = f"http://{LOOPBACK}:{ports['gateway']}"
         self.passkey_origin = f"http://localhost:{ports['gateway']}"
+        # Where webhooks may go in tests; nothing listens there but what a test starts.
+        self.receiver_port = free_port()
+        receivers = {} if sentry else {"WEBHOOKS_EXEMPT_TARGETS": json.dumps([f"{LOOPBACK}:{self.receiver_port}"])}
         common = {
+            **receivers,
             "OMNIFY_PUBLIC_URL": self.url,
             "OMNIFY_SMTP_URL": mailbox.smtp_url,
             "AUTH_PASSKEY_ORIGINS": json.dumps([self.passkey_origin]),

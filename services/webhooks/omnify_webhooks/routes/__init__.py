@@ -1,5 +1,5 @@
 """The API, part by part."""
 
-from omnify_webhooks.routes import deliveries, endpoints
+from omnify_webhooks.routes import connections, deliveries, endpoints, inbound
 
-ROUTERS = [endpoints.router, deliveries.router]
+ROUTERS = [endpoints.router, deliveries.router, connections.router, inbound.router]

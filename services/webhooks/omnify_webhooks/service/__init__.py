@@ -11,10 +11,12 @@ from omnify_webhooks.addresses import Guard
 from omnify_webhooks.events import ErasureCompleted
 from omnify_webhooks.metrics import WebhookMetrics
 from omnify_webhooks.sending import Sender
+from omnify_webhooks.service.connections import ConnectionBook
 from omnify_webhooks.service.deliveries import Deliveries
 from omnify_webhooks.service.endpoints import EndpointBook
 from omnify_webhooks.service.health import Nurse
 from omnify_webhooks.service.messages import Messages
+from omnify_webhooks.service.receiving import Receiver
 from omnify_webhooks.service.replays import Replays
 from omnify_webhooks.service.secrets import SecretKeeper
 from omnify_webhooks.settings import WebhooksSettings
@@ -42,6 +44,8 @@ class WebhooksService:
         )
         self.messages = Messages(settings, store, wheel, self.deliveries.lanes)
         self.replays = Replays(store, wheel)
+        self.connections = ConnectionBook(settings, store, keeper)
+        self.receiver = Receiver(settings, store, self.connections, metrics)
         self.erasures = Erasures(platform, ErasureCompleted, self._erase)
         self._store = store
 
