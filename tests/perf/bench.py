@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from omnify_local import paths, runfile, system_packages
 from omnify_shared import logs
 from omnify_shared.testing.backing import Backing
-from perf import blocks, enumeration, growth, mails, processors, revocation, rotation, services, sidecars, signing_in
+from perf import blocks, enumeration, growth, hooks, mails, processors, revocation, rotation, services, sidecars, signing_in
 from perf.measure import Row
 from perf.run import Run
 
@@ -47,6 +47,7 @@ PER_SET: dict[str, Part] = {
     "imports": lambda run: run.bench.imports(),
     "mails": lambda run: mails.rows(run.bench),
     "orders": lambda run: growth.orders(run.bench, run.sizes),
+    "webhooks": lambda run: hooks.rows(run),
     "users": lambda run: growth.users(run, run.sizes),
     "memory": lambda run: run.bench.memory(),
 }
