@@ -178,11 +178,50 @@ class ImportFailed(PublicEvent, type="omnify.analytics.import.failed.v1"):
     reason: str
 
 
+class FileUploaded(PublicEvent, type="omnify.files.file.uploaded.v1"):
+    """A file came in whole, and waits for its checks."""
+
+    file_id: str
+    purpose: str
+    kind: str
+    size: int
+
+
+class FileReady(PublicEvent, type="omnify.files.file.ready.v1"):
+    """A file passed its checks and can be downloaded."""
+
+    file_id: str
+    purpose: str
+    kind: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class FileRefused(PublicEvent, type="omnify.files.file.refused.v1"):
+    """A file did not pass its checks."""
+
+    file_id: str
+    purpose: str
+    reason: str
+
+
+class FileDeleted(PublicEvent, type="omnify.files.file.deleted.v1"):
+    """A file was deleted."""
+
+    file_id: str
+    purpose: str
+
+
 PUBLIC: dict[str, type[PublicEvent]] = {
     reader.event_type: reader
     for reader in (
         ImportCompleted,
         ImportFailed,
+        FileUploaded,
+        FileReady,
+        FileRefused,
+        FileDeleted,
         OrganizationRenamed,
         MemberInvited,
         InvitationWithdrawn,
