@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 from omnify_shared import clock
@@ -50,6 +51,7 @@ class WebhooksStore:
         self._receipts = Documents(state, "receipt", Receipt, outbox=outbox, ttl=kept)
         self._received = Index(state, "received", rolling=kept)
         self._receiving: Batches[Entry] = Batches(self._received.add_many)
+        self._seen_connections: dict[str, tuple[float, Connection]] = {}
         self._seen: dict[str, tuple[float, Endpoints]] = {}
         self._seen_health: dict[tuple[str, str], tuple[float, Health]] = {}
 
@@ -132,9 +134,15 @@ class WebhooksStore:
         return await self._deliveries.get_many(keys)
 
     async def change_delivery(
-        self, key: tuple[str, str, str], trigger: Trigger, change: Callable[[Delivery], Delivery]
+        self,
+        key: tuple[str, str, str],
+        trigger: Trigger,
+        change: Callable[[Delivery], Delivery],
+        *,
+        fresh: bool = False,
     ) -> Delivery:
-        """Changes a delivery (organisation, endpoint, message), which begins as waiting."""
+        """Changes a delivery (organisation, endpoint, message), which begins as waiting. `fresh`: there is none yet, as
+        far as the caller knows."""
         now = clock.now()
 
         def initial() -> Delivery:
@@ -153,11 +161,21 @@ class WebhooksStore:
         def changed(delivery: Delivery, _: Emit) -> Delivery:
             return change(delivery).model_copy(update={"updated_at": clock.now()})
 
+        if fresh:
+            with suppress(AlreadyExists):
+                return (await self._deliveries.create(*key, value=change(initial()))).value
         return (await self._deliveries.upsert(*key, initial=initial, change=changed)).value
 
-    async def connection(self, connection_id: str) -> Connection | None:
-        """One connection, by its id alone."""
-        return await self._connections.get(connection_id)
+    async def connection(self, connection_id: str, *, recent: bool = False) -> Connection | None:
+        """One connection, by its id alone; `recent`: as it was a second ago is good enough."""
+        now = asyncio.get_running_loop().time()
+        seen = self._seen_connections.get(connection_id)
+        if recent and seen and now - seen[0] < FRESH:
+            return seen[1]
+        found = await self._connections.get(connection_id)
+        if found:
+            _remember(self._seen_connections, connection_id, (now, found))
+        return found
 
     async def connections(self, organization_id: str) -> list[Connection]:
         """An organisation's connections, in the order in which they were made."""
@@ -182,11 +200,15 @@ class WebhooksStore:
 
     async def change_connection(self, connection_id: str, change: Callable[[Connection], Connection]) -> Connection:
         """Changes a connection. Raises Missing, and what `change` raises."""
-        return (await self._connections.update(connection_id, change=lambda one, _: change(one))).value
+        self._seen_connections.pop(connection_id, None)
+        changed = (await self._connections.update(connection_id, change=lambda one, _: change(one))).value
+        self._seen_connections.pop(connection_id, None)
+        return changed
 
     async def delete_connection(self, organization_id: str, connection_id: str) -> None:
         """Deletes a connection, then takes it off the list."""
         await self._connections.delete(connection_id)
+        self._seen_connections.pop(connection_id, None)
 
         def without(known: Connections, _: Emit) -> Connections:
             kept = tuple(one for one in known.connection_ids if one != connection_id)

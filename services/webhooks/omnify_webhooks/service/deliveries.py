@@ -88,7 +88,7 @@ class Deliveries:
         elif rests_until := await self._nurse.rests_until(held.slot):
             self._tasks.spawn(self._put_off(held, _soon_after(rests_until)), name="put off")
         else:
-            self.lanes.offer(Job(held, message, delivery.trigger if delivery else "event"))
+            self.lanes.offer(Job(held, message, delivery.trigger if delivery else "event", fresh=not delivery))
 
     async def work(self, job: Job) -> None:
         """One attempt, whatever comes of it; what goes wrong here is due again when the lease is over."""
@@ -173,7 +173,7 @@ class Deliveries:
         return timedelta(seconds=seconds)
 
     async def _record(self, job: Job, change: Callable[[Delivery], Delivery]) -> Delivery:
-        return await self._store.change_delivery(job.held.slot.key, job.trigger, change)
+        return await self._store.change_delivery(job.held.slot.key, job.trigger, change, fresh=job.fresh)
 
     async def _put_off(self, held: Held, until: datetime) -> None:
         await self._wheel.add(held.slot, until)

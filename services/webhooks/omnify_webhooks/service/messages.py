@@ -32,6 +32,8 @@ class Job:
     held: Held
     message: Message
     trigger: Trigger
+    fresh: bool
+    """Whether nothing was tried yet, as far as is known."""
 
     @property
     def lane(self) -> str:
@@ -76,7 +78,7 @@ class Messages:
         await self._store.list_message(message, [endpoint.endpoint_id for endpoint in endpoints])
         reach(LISTED)
         for one in held if fresh else ():
-            self._lanes.offer(Job(one, message, trigger))
+            self._lanes.offer(Job(one, message, trigger, fresh=True))
 
     async def test(self, organization_id: str, endpoint: Endpoint) -> Message:
         """Sends a message that says nothing to one endpoint. Raises EndpointOff."""

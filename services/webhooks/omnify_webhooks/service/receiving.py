@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
@@ -77,14 +78,23 @@ class Receiver:
         except TooManyRequests:
             self._metrics.received("limited")
             raise
-        receipt = _receipt(connection, facts, incoming)
-        fresh = await self._store.create_receipt(receipt, _event(receipt))
-        reach(STORED)
-        await self._store.list_receipt(receipt)
-        reach(LISTED)
+        fresh = await self._keep(_receipt(connection, facts, incoming))
         answer: Answer = "accepted" if fresh else "repeated"
         self._metrics.received(answer)
         return answer
+
+    async def _keep(self, receipt: Receipt) -> bool:
+        """Keeps and lists side by side; False when it was there. Whoever finds one without the other passes over it,
+        and the sender, who got no answer, sends again."""
+
+        async def store() -> bool:
+            fresh = await self._store.create_receipt(receipt, _event(receipt))
+            reach(STORED)
+            return fresh
+
+        fresh, _ = await asyncio.gather(store(), self._store.list_receipt(receipt))
+        reach(LISTED)
+        return fresh
 
     async def shake_hands(self, provider: str, connection_id: str, query: Mapping[str, str]) -> str:
         """Meta's handshake: the challenge, for whoever knows the verify token. Raises SignatureRefused."""
@@ -123,15 +133,16 @@ class Receiver:
             for entry in page.items:
                 at = float(str(entry.summary["at"]))
                 if since.timestamp() <= at < until.timestamp():
-                    await self.again(connection, entry.id)
-                    count += 1
+                    with suppress(UnknownReceipt):
+                        await self.again(connection, entry.id)
+                        count += 1
             cursor = page.next_cursor
             if cursor is None or (page.items and float(str(page.items[-1].summary["at"])) < since.timestamp()):
                 return count, None
         return count, cursor
 
     async def _connection(self, provider: str, connection_id: str) -> Connection | None:
-        found = await self._store.connection(connection_id)
+        found = await self._store.connection(connection_id, recent=True)
         return found if found and found.provider == provider and found.enabled else None
 
     async def _verified(self, provider: str, connection: Connection | None, incoming: Incoming) -> Facts | None:
