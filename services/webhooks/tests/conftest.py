@@ -77,10 +77,10 @@ class Hooks:
         for sidecar in (self.auth, self.analytics, self.webhooks.sidecar):
             sidecar.launch()
         self.webhooks.launch()
-        self.webhooks.wait(timeout=90)
+        self.webhooks.wait(timeout=150)
         for sidecar in (self.auth, self.analytics, self.webhooks.sidecar):
-            sidecar.wait(60)
-        self.webhooks.sidecar.wait_for_app(60)
+            sidecar.wait(150)
+        self.webhooks.sidecar.wait_for_app(150)
         return self
 
     def clone(self) -> Service:
@@ -89,8 +89,8 @@ class Hooks:
         self.clones.append(service)
         service.sidecar.launch()
         service.launch()
-        service.wait(timeout=90)
-        service.sidecar.wait_for_app(60)
+        service.wait(timeout=150)
+        service.sidecar.wait_for_app(150)
         return service
 
     def stop(self) -> None:
@@ -139,7 +139,7 @@ class Hooks:
         lines = self.requests.read_text().splitlines() if self.requests.exists() else []
         return [line for line in map(json.loads, lines) if line["path"] == path]
 
-    async def arrived(self, path: str, count: int = 1, seconds: float = 60) -> list[JSON]:
+    async def arrived(self, path: str, count: int = 1, seconds: float = 100) -> list[JSON]:
         """The first `count` requests at a receiver, once they came."""
         await until(lambda: len(self.taken(path)) >= count, seconds)
         return self.taken(path)
@@ -194,13 +194,13 @@ class Endpoint:
         found: JSON = self.tenant.ask("GET", f"{self.url}/deliveries/{message_id}", 200)
         return found
 
-    async def ended(self, status: str, count: int = 1, seconds: float = 60) -> list[JSON]:
+    async def ended(self, status: str, count: int = 1, seconds: float = 100) -> list[JSON]:
         """The deliveries, once so many have that status."""
         await until(lambda: sum(one["status"] == status for one in self.deliveries()) >= count, seconds)
         return [one for one in self.deliveries() if one["status"] == status]
 
 
-async def until(holds: Callable[[], Any], seconds: float = 60) -> None:
+async def until(holds: Callable[[], Any], seconds: float = 100) -> None:
     deadline = time.monotonic() + seconds
     while not await asyncio.to_thread(holds):
         assert time.monotonic() < deadline, f"not within {seconds:g} s"
