@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,12 @@ class Hooks:
         self.auth = Sidecar(home, "auth", app_port=keys_port)
         self.analytics = Sidecar(home, "analytics")
         self.webhooks = self._service()
-        self.listener = Recorder(home, LISTENER.app_id)
         self.clones: list[Service] = []
+
+    @cached_property
+    def listener(self) -> Recorder:
+        """Who hears every event, while it is entered."""
+        return Recorder(self.home, LISTENER.app_id)
 
     def _process(self, name: str, port: int, *more: str) -> Process:
         command = [sys.executable, str(HERE / f"{name}.py"), str(port), *more]
