@@ -21,7 +21,19 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from omnify_local import paths, runfile, system_packages
 from omnify_shared import logs
 from omnify_shared.testing.backing import Backing
-from perf import blocks, enumeration, growth, hooks, mails, processors, revocation, rotation, services, sidecars, signing_in
+from perf import (
+    blocks,
+    enumeration,
+    growth,
+    hooks,
+    mails,
+    processors,
+    revocation,
+    rotation,
+    services,
+    sidecars,
+    signing_in,
+)
 from perf.measure import Row
 from perf.run import Run
 
