@@ -17,6 +17,7 @@ from omnify_local.ports import answers
 from omnify_local.processes import Process
 from omnify_shared import clock
 from omnify_shared.dapr.client import SidecarClient
+from omnify_shared.dapr.endpoints import Endpoint
 from omnify_shared.events.publisher import PUBSUB
 from omnify_shared.ids import new_id
 from omnify_shared.testing import Platform
@@ -80,7 +81,7 @@ async def _publish(client: SidecarClient, organization_id: str) -> None:
 
 def _client(platform: Platform) -> SidecarClient:
     sidecar = platform.services["analytics"].sidecar
-    return SidecarClient(sidecar.ports.grpc, {"dapr-api-token": platform.home.dapr_api_token})
+    return SidecarClient(Endpoint.beside(sidecar.ports.grpc), {"dapr-api-token": platform.home.dapr_api_token})
 
 
 async def _deliveries(platform: Platform, marketer: Marketer, file: Path) -> float:

@@ -17,6 +17,7 @@ from omnify_local.ports import LOOPBACK, answers, free_port
 from omnify_local.processes import Process
 from omnify_shared import clock
 from omnify_shared.dapr.client import SidecarClient
+from omnify_shared.dapr.endpoints import Endpoint as Api
 from omnify_shared.events.publisher import PUBSUB
 from omnify_shared.ids import new_id
 from omnify_shared.testing import ExtraApp, Home, Service, Sidecar
@@ -126,7 +127,7 @@ class Hooks:
             "datacontenttype": "application/json",
             "data": {"organization_id": organization_id, **data},
         }
-        client = SidecarClient(sidecar.ports.grpc, {"dapr-api-token": self.home.dapr_api_token})
+        client = SidecarClient(Api.beside(sidecar.ports.grpc), {"dapr-api-token": self.home.dapr_api_token})
         try:
             await client.publish_event(
                 PUBSUB,
