@@ -24,10 +24,14 @@ from omnify_shared import clock
 from omnify_shared.documents import Documents, Emit
 from omnify_shared.events.model import CloudEvent, EventData
 from omnify_shared.events.subscriptions import Subscriptions
+from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.platform import Platform
 
 log = structlog.get_logger()
+NOTED = point("erasure.request.noted")
+DELETED = point("erasure.part.deleted")
+COMPLETED = point("erasure.request.completed")
 
 LOOK_EVERY = 2.0  # seconds between looks for what a stopped replica left
 LEASE = timedelta(seconds=30)  # a replica's for one part; most take well below a second
@@ -52,7 +56,23 @@ class OrganizationDeleted(EventData, type="omnify.auth.organization.deleted.v1")
     organization_id: str
 
 
-READERS = (OrganizationDeleted,)
+class UserErased(EventData, type="omnify.auth.user.erased.v1"):
+    """A user left everything: what is held of them is to be erased."""
+
+    user_id: str
+    erasure_id: str
+
+
+class ErasureReminded(EventData, type="omnify.auth.erasure.reminded.v1"):
+    """Receipts of `services` are overdue."""
+
+    erasure_id: str
+    user_id: str | None
+    organization_id: str | None
+    services: tuple[str, ...]
+
+
+READERS = (OrganizationDeleted, UserErased, ErasureReminded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +138,7 @@ class Erasures:
             return erasure
 
         record = await self._records.upsert(subject.erasure_id, initial=lambda: _asked(subject), change=change)
+        reach(NOTED)
         if record.value.completed_at is None:
             await self._list(subject.erasure_id)
             self._wake.set()
@@ -148,7 +169,9 @@ class Erasures:
         while record and record.completed_at is None:
             await self._records.update(erasure_id, change=self._lease)
             done = {kind: count for kind, count in (await self._erase(record.subject)).items() if count}
+            reach(DELETED)
             record = (await self._records.update(erasure_id, change=self._after(done))).value
+        reach(COMPLETED)
         await self._unlist(erasure_id)
 
     def _lease(self, erasure: Erasure, _: Emit) -> Erasure:
@@ -195,7 +218,17 @@ def follow_erasures(subscriptions: Subscriptions) -> None:
         found = event.data.organization_id
         await service.erasures.ask(Subject(erasure_id=found, organization_id=found))
 
+    async def user(event: CloudEvent[UserErased], service: Any) -> None:
+        await service.erasures.ask(Subject(erasure_id=event.data.erasure_id, user_id=event.data.user_id))
+
+    async def reminder(event: CloudEvent[ErasureReminded], service: Any) -> None:
+        asked = event.data
+        if subscriptions.app_id in asked.services:
+            await service.erasures.ask(Subject(asked.erasure_id, asked.user_id, asked.organization_id))
+
     subscriptions.on(OrganizationDeleted, dedupe="effect")(organization)
+    subscriptions.on(UserErased, dedupe="effect")(user)
+    subscriptions.on(ErasureReminded, dedupe="effect")(reminder)
 
 
 def _asked(subject: Subject) -> Erasure:

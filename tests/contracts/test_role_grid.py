@@ -35,6 +35,7 @@ ANYONE = frozenset(
         "/.well-known/oauth-authorization-server",
         "/.well-known/openid-configuration",
         "/api/auth/change-email/confirm",
+        "/api/auth/erasures/{erasure_id}",
         "/api/auth/login",
         "/api/auth/login/mfa",
         "/api/auth/login/mfa/recovery",

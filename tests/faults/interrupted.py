@@ -293,6 +293,32 @@ class Interrupted(Uploading):
 
         return check
 
+    def erasing(self, point: str) -> Check:
+        """Auth, or analytics, dies while somebody is erased: in the end all are done with them, and they are told."""
+        marketer = self.new_marketer().join(self._platform.inbox, timeout=MAIL_WITHIN)
+        marketer.wait_for_import(marketer.start_import(orders()[0], OPTIONS), seconds=90)
+        body, tokens = {"email": marketer.email}, marketer.tokens
+        headers = {"authorization": f"Bearer {tokens['access_token']}"}
+
+        def erase() -> httpx.Response:
+            return marketer.http.post("/api/auth/me/erasure", headers=headers, json=body)
+
+        service = self.auth if point.startswith("auth.") else self.analytics
+        self.interrupted(service, point, erase, repeated=ENDED)
+        erase()  # whoever was not answered asks again, and may be gone already
+        self.ledger.acknowledge(point)
+
+        def check() -> None:
+            subject = "Your account was erased"
+            mails = self._platform.inbox.wait_for(marketer.email, timeout=90, subject=subject)
+            self.ledger.check(len(mails) == 1, f"{point}: {len(mails)} mails tell the end")
+            login = {"email": marketer.email, "password": marketer.password}
+            refused = marketer.http.post("/api/auth/login", json=login).status_code
+            self.ledger.check(refused == 401, f"{point}: a sign-in after the end, {refused}")
+            self.ledger.find(point)
+
+        return check
+
     def mailing(self, point: str) -> Check:
         """Email dies while it sends: one mail; two where SMTP leaves open whether the first one was taken."""
         marketer = self.new_marketer()

@@ -5,6 +5,7 @@ the broker is down: her event waits in the outbox of a replica that was killed. 
 Erin's event lies among the dead letters, and an import of Ada's was left half-way. Fay signs in with two steps.
 Hal changed a password and holds a link for another one. Kim, Lou and Mia share an organisation. Ned's
 webhooks lead nowhere. Ada keeps files.
+Nora erased her account.
 """
 
 import hashlib
@@ -31,6 +32,7 @@ from support.golden import beside, rows
 from support.people_apps import with_apps
 from support.people_email import leave_mails, with_mails
 from support.people_files import leave_pages, with_files
+from support.people_gone import with_endings
 from support.people_grants import with_grants
 from support.people_mfa import with_second_factors
 from support.people_org import with_organizations
@@ -54,6 +56,7 @@ LIVES_LONG = (
         )
     }
     | WEBHOOKS_FAIL
+    | {"AUTH_ERASURE_PATIENCE": "PT1S"}
 )
 PASSWORD = "seven quiet herons wade at dawn"
 OPTIONS: dict[str, Any] = {
@@ -106,6 +109,7 @@ class People:
         self.known |= with_mails(self.ada)
         self.known |= with_organizations(kim, lou, address("mia"), self.platform.inbox)
         self.known |= with_webhooks(self._person("ned"), self.platform.inbox)
+        self.known |= with_endings(self._person("nora"), self._person("olga"), self.platform)
 
     def _consent(self) -> None:
         terms = {"document_type": "terms"}
@@ -198,9 +202,10 @@ class People:
         await store.listed.add(organization_id, import_id)
         await store.add_open(organization_id, import_id)
         await store.claims.create(organization_id, digest, value=FileClaim(import_id=import_id))
-        pages = Index(blocks.state, "imports", page_size=1)
-        for number in range(2):
-            await pages.add("another-organization", str(number))
+        for kind in ("imports", "user-imports"):
+            pages = Index(blocks.state, kind, page_size=1)
+            for number in range(2):
+                await pages.add("another-one", str(number))
         self.known["left_import_id"] = import_id
 
     async def _leave_mail(self, blocks: Blocks, verification_id: str) -> None:

@@ -17,7 +17,7 @@ from support.vendors import VENDORS
 
 FREE = frozenset({"resource_id", "cursor"})
 """Parameters that name nothing which is made beforehand: they are asked with what the foreign world happens to have."""
-UNSEEN = frozenset({"ceremony_id"})
+UNSEEN = frozenset({"ceremony_id", "erasure_id"})
 """Ids that no route shows to their owner."""
 
 
@@ -30,6 +30,7 @@ class World:
         self.owner = self._person(url, "owner").join(inbox, timeout=60)
         self._organization()
         self._colleague(self._person(url, "colleague"), inbox)
+        self._erased(self._person(url, "leaver").join(inbox, timeout=60))
         self._roles_and_apps()
         self._passkey()
         if "analytics" in services:
@@ -72,6 +73,11 @@ class World:
         colleague.close()
         waiting = self.ask("POST", here, 201, json={"email": f"guest.{self.marker}@example.com", "role": "viewer"})
         self.ids["invitation_id"] = waiting["invitation_id"]
+
+    def _erased(self, leaver: Marketer) -> None:
+        asked = leaver.ask("POST", "/api/auth/me/erasure", 202, json={"email": leaver.email})
+        self.ids["erasure_id"] = asked["erasure_id"]
+        leaver.close()
 
     def _roles_and_apps(self) -> None:
         ends = (clock.now() + timedelta(days=30)).isoformat()

@@ -8,6 +8,7 @@ from omnify_analytics.settings import AnalyticsSettings
 from omnify_analytics.subscriptions import make_subscriptions
 from omnify_analytics.uploads import FORM_OVERHEAD
 from omnify_shared.app import service_app
+from omnify_shared.exports import export_router
 
 
 def create_app(settings: AnalyticsSettings | None = None) -> FastAPI:
@@ -17,7 +18,7 @@ def create_app(settings: AnalyticsSettings | None = None) -> FastAPI:
         settings,
         title="Omnify analytics",
         build=build,
-        routers=[router],
+        routers=[router, export_router()],
         body_limits={UPLOADS: settings.max_file_bytes + FORM_OVERHEAD},
         subscriptions=make_subscriptions(),
         revocations=True,

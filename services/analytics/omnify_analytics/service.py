@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from pydantic import JsonValue
+
 from omnify_analytics.cache import Question, Remembered, SalesCache
 from omnify_analytics.erasure import Eraser
 from omnify_analytics.errors import StillImporting, UnknownImport
@@ -23,6 +25,7 @@ from omnify_analytics.uploads import Upload
 from omnify_shared import clock
 from omnify_shared.documents import Emit
 from omnify_shared.erasure import Erasures
+from omnify_shared.exports import MOST
 from omnify_shared.faults import point, reach
 from omnify_shared.identity import Principal
 from omnify_shared.ids import new_id
@@ -96,6 +99,7 @@ class AnalyticsService:
             options=upload.options,
         )
         await self._store.listed.add(organization_id, import_id)
+        await self._store.of_users.add(caller.user_id, import_id, organization_id=organization_id)
         await self._store.imports.create(organization_id, import_id, value=made)
         reach(CREATED)
         await self._store.add_open(organization_id, import_id)
@@ -129,6 +133,19 @@ class AnalyticsService:
             rejections=found.rejections,
             rejections_truncated=len(found.rejections) < found.rows_rejected,
         )
+
+    async def export(self, user_id: str) -> dict[str, JsonValue]:
+        """The imports that a user made, in whatever organisation, newest first; what is in them is not the user's."""
+        cursor, shown = None, list[JsonValue]()
+        while True:
+            page = await self._store.of_users.list(user_id, cursor=cursor, limit=200)
+            keys = [(str(entry.summary["organization_id"]), entry.id) for entry in page.items]
+            found = await self._store.imports.get_many(keys)
+            own = (found[key] for key in keys if key in found and found[key].created_by == user_id)
+            shown += [_exported(one) for one in own]
+            cursor = page.next_cursor
+            if cursor is None or len(shown) >= MOST:
+                return {"imports": shown[:MOST]}
 
     async def imports(self, organization_id: str, cursor: str | None, limit: int) -> ImportPage:
         """The imports of an organisation, newest first."""
@@ -207,6 +224,10 @@ def _sales_of(facts: list[tuple[FactPiece, bytes]], state: LedgerState) -> "Sale
 
 def _summary(found: Import) -> dict[str, Any]:
     return found.model_dump(include=set(ImportSummary.model_fields))
+
+
+def _exported(found: Import) -> dict[str, JsonValue]:
+    return found.model_dump(mode="json", include={*ImportSummary.model_fields, "organization_id"})
 
 
 def _is_id(text: str) -> bool:

@@ -51,6 +51,7 @@ class AnalyticsStore:
         self._facts_per_write = facts_per_write
         self.imports = Documents(state, "import", Import, outbox=outbox)
         self.listed = Index(state, "imports")
+        self.of_users = Index(state, "user-imports")
         self.claims = Documents(state, "file", FileClaim)
         self._open = Documents(state, "open-imports", OpenImports)
         self._manifests = Documents(state, "manifest", Manifest)

@@ -34,6 +34,8 @@ def cut_of(user: User) -> Cut:
 
 def has_ended(session: Session, user: User) -> bool:
     """Whether a session ended with all others of its user."""
+    if user.blocked:
+        return True
     if user.sessions_from is None or session.session_id == user.kept_session_id:
         return False
     return session.signed_in_at < user.sessions_from

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from omnify_auth.routes import ROUTERS
 from omnify_auth.routes.oauth import refused
 from omnify_auth.service import build
+from omnify_auth.service.peer_exports import CALLS
 from omnify_auth.settings import AuthSettings
 from omnify_auth.subscriptions import make_subscriptions
 from omnify_auth.vault import KEY_ENCRYPTION_KEY, PEPPER
@@ -23,7 +24,7 @@ def create_app(settings: AuthSettings | None = None) -> FastAPI:
         subscriptions=make_subscriptions(),
         revocations=True,
         keys=lambda _: app.state.service.jwks,
-        access=Access(secrets=(PEPPER, KEY_ENCRYPTION_KEY)),
+        access=Access(calls=tuple(CALLS.values()), secrets=(PEPPER, KEY_ENCRYPTION_KEY)),
     )
     app.add_exception_handler(OAuth2Error, refused)
     return app

@@ -16,6 +16,7 @@ Problem
 ├── FactorDemanded         409  the organisation wants this user to have a second factor
 ├── DocumentOutdated       409  another version of the legal document is effective
 ├── NotAccepted            409  nothing to withdraw
+├── OwnerNeeded            409  who leaves is the only owner of an organisation with other members
 └── HashingBusy            503  more sign-ins than the cores can hash
 """
 
@@ -133,3 +134,14 @@ class DocumentOutdated(Conflict):
 
 class NotAccepted(Conflict):
     type, title = "not-accepted", "There is no acceptance to withdraw"
+
+
+class OwnerNeeded(Conflict):
+    type, title = "owner-needed", "An organisation would be left without an owner"
+
+    def __init__(self, organizations: list[tuple[str, str]]) -> None:
+        """`organizations` are ids and names."""
+        super().__init__(
+            "hand these organisations over to another member, or delete them, and ask again",
+            organizations=[{"organization_id": one, "name": name} for one, name in organizations],
+        )

@@ -3,10 +3,14 @@
 from datetime import datetime
 from typing import Literal
 
+from omnify_auth.erasure_events import ERASURE_EVENTS
+from omnify_auth.erasure_receipts import RECEIPTS
 from omnify_auth.organization_events import ORGANIZATION_EVENTS
 from omnify_shared.events import EventData
 
 LetterKind = Literal[
+    "account_disabled",
+    "account_erased",
     "email_change",
     "email_change_asked",
     "email_changed",
@@ -333,5 +337,6 @@ EVENTS = (
     ApiKeyCreated,
     ApiKeyRevoked,
     *ORGANIZATION_EVENTS,
+    *ERASURE_EVENTS,
 )
-READS = EVENTS  # all of them, for the audit log
+READS = (*EVENTS, *RECEIPTS)  # its own, for the audit log

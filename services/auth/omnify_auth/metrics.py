@@ -11,6 +11,7 @@ from omnify_auth.errors import (
     MfaRequired,
     TooManyGuesses,
 )
+from omnify_auth.service.erasures import Erasures
 from omnify_shared.telemetry import Telemetry
 
 OUTCOMES: dict[type[Exception], str] = {
@@ -42,3 +43,9 @@ class LoginMetrics:
             raise
         finally:
             self._logins.add(1, {"outcome": outcome})
+
+
+def watch_erasures(telemetry: Telemetry, erasures: Erasures) -> None:
+    """Erasures that have not ended, and those of them whose receipts are overdue, as this replica last saw them."""
+    telemetry.gauge("omnify.erasures.open", "Erasures that have not ended.", lambda: erasures.open)
+    telemetry.gauge("omnify.erasures.overdue", "Erasures with overdue receipts.", lambda: erasures.overdue)

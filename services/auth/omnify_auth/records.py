@@ -65,6 +65,15 @@ class User(Record):
     """The name of the claim on the address before, to be dropped."""
     home_organization_id: str | None = None
     """The organisation that was worked in last, where there are several."""
+    disabled_at: datetime | None = None
+    erased_at: datetime | None = None
+    """All that is left is a shell: address, name and password are empty, `erasure_id` says by which erasure."""
+    erasure_id: str | None = None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the account may do nothing anywhere."""
+        return self.disabled_at is not None or self.erased_at is not None
 
 
 MfaPolicy = Literal["optional", "privileged", "required"]
@@ -106,7 +115,11 @@ class Verification(Record):
 
 
 class Letter(Record):
-    """A mail to be: to whom, what about, and the digests of its tokens. `values` are what its template shows."""
+    """A mail to be: to whom, what about, and the digests of its tokens. `values` are what its template shows.
+
+    `to`, `full_name` and `values` are empty where they are `sealed`, under the key of the user's profile or, for a
+    mail that has to outlive it, the service's own. Earlier releases did not seal them.
+    """
 
     letter_id: str
     kind: str
@@ -118,6 +131,8 @@ class Letter(Record):
     tokens: tuple[MailedToken, ...]
     created_at: datetime
     redeemed_at: datetime | None
+    sealed: Sealed | None = None
+    sealed_by: Literal["profile", "service"] = "profile"
 
 
 class Decoy(Record):
@@ -295,6 +310,8 @@ class Consent(Record):
     at: datetime
     address: str | None
     user_agent: str | None
+    seen: Sealed | None = None
+    """`address` and `user_agent`, sealed under the key of the user's profile; they are None then."""
 
 
 class Consents(Record):

@@ -62,6 +62,11 @@ class AuthSettings(Settings):
     mails_window: timedelta = timedelta(minutes=10)
     mails_per_day: int = Field(default=20, ge=1)
 
+    erasure_patience: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0))
+    """How long services may take to delete what is erased before they are asked again."""
+    erasure_looks: timedelta = Field(default=timedelta(seconds=2), gt=timedelta(0))
+    """How often open erasures are looked through."""
+
     challenge_ttl: timedelta = timedelta(minutes=5)
     mfa_grace: timedelta = timedelta(days=7)
     passkey_rp_id: str = "localhost"

@@ -8,6 +8,8 @@ from omnify_auth.app_grants import AppGrant, AppGrantList
 from omnify_auth.browsers import Browser
 from omnify_auth.clients import ClientList, OAuthClient
 from omnify_auth.codes import AuthorizationCode
+from omnify_auth.erasures import ConsentProofs, Erasure, OpenErasures
+from omnify_auth.profiles import ProfileKey
 from omnify_auth.recent import Recent
 from omnify_auth.records import (
     Address,
@@ -36,6 +38,8 @@ from omnify_shared.state import StateStore
 
 _GUARD_OF_NOBODY = timedelta(days=30)
 _MARGIN = timedelta(days=1)
+ERASURE_PREPARED = timedelta(hours=1)
+ERASURE_KEPT = timedelta(days=365)
 SHOWN_AGE = 1.0  # seconds; as old as a revocation may be unknown to a replica
 
 
@@ -68,6 +72,10 @@ class Store:
     | challenge    | challenge id               | a right password       | 5 minutes                    |
     | ceremony     | ceremony id                | use of a passkey       | 5 minutes                    |
     | consent      | user id                    | accepting a document   | never                        |
+    | consent_proof | digest of the address     | an erasure             | never                        |
+    | profile_key  | user id                    | the first sealed value | the user's erasure           |
+    | erasure      | erasure id, or an organisation's | an erasure       | a year                       |
+    | open_erasures | "all"                     | an erasure             | never                        |
     | audit        | `<organisation id>/<page>`, or `user.<user id>/<page>` | an event of auth | never  |
     | oauth_client | client id                  | registering an app     | never                        |
     | oauth_clients | organisation id           | registering an app     | never                        |
@@ -100,6 +108,10 @@ class Store:
         self.challenges = Documents(state, "challenge", Challenge, ttl=settings.challenge_ttl)
         self.ceremonies = Documents(state, "ceremony", Ceremony, ttl=settings.challenge_ttl)
         self.consents = Documents(state, "consent", Consents, outbox=outbox)
+        self.consent_proofs = Documents(state, "consent_proof", ConsentProofs)
+        self.profile_keys = Documents(state, "profile_key", ProfileKey)
+        self.erasures = Documents(state, "erasure", Erasure, outbox=outbox)
+        self.open_erasures = Documents(state, "open_erasures", OpenErasures)
         self.audit = Documents(state, "audit", AuditPage)
         self.clients = Documents(state, "oauth_client", OAuthClient, outbox=outbox)
         self.client_lists = Documents(state, "oauth_clients", ClientList)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from omnify_auth.erasure_receipts import RECEIPTS
+from omnify_auth.erasures import Receipt
 from omnify_auth.events import EVENTS, AddressChanged, AppGrantWithdrawn
 from omnify_auth.organization_events import (
     MemberAdded,
@@ -29,7 +31,15 @@ def make_subscriptions() -> Subscriptions:
 
     for reader in EVENTS:
         subscriptions.on(reader, dedupe="effect")(record)
+    for receipt in RECEIPTS:
+        subscriptions.on(receipt, dedupe="effect")(_receive)
     return subscriptions
+
+
+async def _receive(event: CloudEvent[Any], service: AuthService) -> None:
+    data = event.data
+    receipt = Receipt(service=event.type.split(".")[1], counts=data.counts, completed_at=data.completed_at)
+    await service.erasures.receive(data.erasure_id, receipt)
 
 
 async def _follow(data: Any, service: AuthService) -> None:
@@ -41,6 +51,7 @@ async def _follow(data: Any, service: AuthService) -> None:
             await service.app_grants.settle(data.user_id, data.client_id)
         case OrganizationDeleted():
             await service.organizations.clear(data.organization_id, data.actor_id)
+            await service.erasures.follow_organization(data.organization_id)
         case OwnershipTransferred():
             await service.members.settle(data.organization_id, data.user_id)
             await service.members.settle(data.organization_id, data.actor_id)

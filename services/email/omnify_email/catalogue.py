@@ -9,6 +9,8 @@ Choice = Literal["product", "marketing"]
 Locale = Literal["en", "de"]
 FirstKind = Literal["verification", "registration_repeated"]
 LetterKind = Literal[
+    "account_disabled",
+    "account_erased",
     "password_reset",
     "password_changed",
     "new_device",
@@ -88,6 +90,8 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     for template in (
         _letter("verification", "Confirm your email address", "Bestätigen Sie Ihre E-Mail-Adresse"),
         _letter("registration_repeated", "You already have an Omnify account", "Sie haben schon ein Omnify-Konto"),
+        _letter("account_disabled", "Your account was disabled", "Ihr Konto wurde gesperrt"),
+        _letter("account_erased", "Your account was erased", "Ihr Konto wurde gelöscht"),
         _letter("password_reset", "Choose a new password", "Wählen Sie ein neues Passwort"),
         _letter("password_changed", "Your password was changed", "Ihr Passwort wurde geändert"),
         _letter(

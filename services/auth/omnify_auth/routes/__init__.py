@@ -8,6 +8,7 @@ from omnify_auth.routes import (
     audit,
     authorize,
     discovery,
+    erasures,
     exports,
     internal,
     invitations,
@@ -32,6 +33,7 @@ from omnify_auth.routes import (
 ROUTERS = (
     accounts.router,
     exports.router,
+    erasures.router,
     sessions.router,
     signing_in.router,
     passwords.router,
@@ -59,4 +61,5 @@ ROUTERS = (
     keys.router,
     internal.router,
     keys.operators,
+    erasures.operators,
 )

@@ -11,9 +11,9 @@ router = APIRouter(prefix="/api/auth/me", tags=["auth"])
 
 @router.get("/export")
 async def export(principal: FreshPrincipal, service: ServiceDep, response: Response) -> ExportOut:
-    """What auth holds about the user, as one document to keep; made now, stored nowhere, without secrets.
+    """What is held about the user, as one document to keep; made now, stored nowhere, without secrets.
 
-    What other services hold is not in it. Wants a fresh sign-in: 401 `reauthentication-required` otherwise.
+    A service that does not answer now is named as missing. Wants a fresh sign-in: 401 `reauthentication-required`.
     """
     response.headers.update(NO_STORE | {"Content-Disposition": 'attachment; filename="omnify-account.json"'})
     return await service.exports.of(principal.user_id)

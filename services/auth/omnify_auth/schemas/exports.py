@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from omnify_auth.schemas.types import Output
 
@@ -75,6 +75,12 @@ class ExportedConsent(Output):
     user_agent: str | None
 
 
+class ExportedService(Output):
+    service: str
+    data: dict[str, JsonValue] | None = Field(description="What it holds about the user; null when it is missing.")
+    missing: str | None = Field(description="Why it could not be had now; ask again later.")
+
+
 class ExportOut(Output):
     format: Literal["omnify-account-1"] = Field(description="Changes when a field goes or means something else.")
     made_at: datetime
@@ -85,3 +91,4 @@ class ExportOut(Output):
     second_factors: ExportedFactors
     api_keys: tuple[ExportedApiKey, ...]
     consents: tuple[ExportedConsent, ...] = Field(description="Oldest first.")
+    services: tuple[ExportedService, ...] = Field(description="What the other services hold, one part each.")

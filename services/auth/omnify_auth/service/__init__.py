@@ -7,7 +7,9 @@ from typing import Any
 from omnify_auth.hashing import Hasher
 from omnify_auth.keyring import KeyRing, Schedule
 from omnify_auth.legal import Library
-from omnify_auth.metrics import LoginMetrics
+from omnify_auth.metrics import LoginMetrics, watch_erasures
+from omnify_auth.profiles import ProfileKeys
+from omnify_auth.service.accounts import Accounts
 from omnify_auth.service.address_change import AddressChange
 from omnify_auth.service.api_keys import ApiKeys
 from omnify_auth.service.app_grants import AppGrants
@@ -22,21 +24,25 @@ from omnify_auth.service.credentials import Credentials
 from omnify_auth.service.directory import Directory
 from omnify_auth.service.endings import Endings
 from omnify_auth.service.enrolment import Enrolment
+from omnify_auth.service.erasures import Erasures
 from omnify_auth.service.exports import Exports
 from omnify_auth.service.factor_recovery import FactorRecovery
 from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.grants import Grants
 from omnify_auth.service.guessing import Guessing
 from omnify_auth.service.invitations import Invitations
+from omnify_auth.service.leaving import Leaving
 from omnify_auth.service.letters import Letters
 from omnify_auth.service.members import Members
 from omnify_auth.service.notices import Notices
 from omnify_auth.service.organizations import Organizations
 from omnify_auth.service.passkeys import Passkeys
 from omnify_auth.service.password_check import PasswordCheck
+from omnify_auth.service.peer_exports import PeerExports
 from omnify_auth.service.policy import MfaPolicies
 from omnify_auth.service.registration import Registration
 from omnify_auth.service.roles import Roles
+from omnify_auth.service.sealing import Sealing
 from omnify_auth.service.second_factor import SecondFactor
 from omnify_auth.service.second_step import SecondStep
 from omnify_auth.service.session_list import SessionList
@@ -66,7 +72,9 @@ class AuthService:
         self.directory = Directory(store, roots)
         flood = MailFlood(store, platform.rate_limits, settings)
         guessing = Guessing(store, settings)
-        self.letters = Letters(store, settings)
+        self.profiles = ProfileKeys(store.profile_keys, vault)
+        sealing = Sealing(self.profiles, vault)
+        self.letters = Letters(store, sealing, settings)
         self.notices = Notices(store, self.letters)
         self.registration = Registration(self.directory, store, self.hasher, flood, settings)
         passwords = PasswordCheck(self.directory, store, self.hasher, guessing, self.letters)
@@ -75,14 +83,12 @@ class AuthService:
             self.directory, store, self.hasher, passwords, self.letters, flood, endings, settings
         )
         self.address_change = AddressChange(self.directory, store, self.letters, flood)
-        self.exports = Exports(self.directory, store)
         self.verifications = Verifications(store, settings)
         self.session_list = SessionList(store, endings, self.letters, settings)
         access_tokens = AccessTokens(self.keyring, settings.access_token_ttl)
         self.session_policies = SessionPolicies(store, settings)
         self.sessions = Sessions(store, access_tokens, roots, endings, self.session_list, self.letters, settings)
         self.sign_in = SignIn(self.directory, store, self.hasher, guessing, self.letters, self.sessions)
-        self.consents = ConsentBook(store, Library.packaged())
         self.audit = AuditLog(store, platform.tasks)
         factor = SecondFactor(store, vault, roots, guessing)
         self.mfa_policies = MfaPolicies(store, settings)
@@ -94,6 +100,7 @@ class AuthService:
         self.api_keys = ApiKeys(store, access_tokens, revocations)
         self._organize(flood, endings, settings)
         self._provide(roots, endings, access_tokens, platform.identity, settings)
+        self._look_after_data(platform, sealing, endings, settings)
         self.step_up = StepUp(store, passwords, factor, self.sessions)
 
     def _organize(self, flood: MailFlood, endings: Endings, settings: AuthSettings) -> None:
@@ -125,6 +132,14 @@ class AuthService:
         self.app_sessions = AppSessions(self.store, self.app_grants, self.sessions, endings, access_tokens, settings)
         self.app_tokens = AppTokens(self.store, access_tokens, identity, self.app_sessions)
 
+    def _look_after_data(self, platform: Platform, sealing: Sealing, endings: Endings, settings: AuthSettings) -> None:
+        self.consents = ConsentBook(self.store, sealing, Library.packaged())
+        self.exports = Exports(self.directory, self.store, self.consents, PeerExports(platform.invoker))
+        leaving = Leaving(self.store, self.members, self.organizations, self.profiles)
+        self.erasures = Erasures(self.store, self.directory, self.letters, leaving, endings, settings)
+        self.accounts = Accounts(self.store, self.directory, self.letters, endings)
+        watch_erasures(platform.telemetry, self.erasures)
+
     async def jwks(self) -> dict[str, Any]:
         """The published signing keys as a JWK Set."""
         return await self.keyring.jwks()
@@ -136,6 +151,7 @@ async def build(platform: Platform) -> AsyncIterator[AuthService]:
     settings = platform.settings
     assert isinstance(settings, AuthSettings)  # noqa: S101 - narrows the platform's type
     service = AuthService(platform, settings)
+    platform.tasks.spawn(service.erasures.run(), name="erasures")
     try:
         yield service
     finally:

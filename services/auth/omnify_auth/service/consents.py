@@ -8,12 +8,14 @@ from omnify_auth.errors import DocumentOutdated, NotAccepted
 from omnify_auth.events import ConsentGiven, ConsentWithdrawn
 from omnify_auth.legal import DOCUMENT_TYPES, Document, DocumentType, Library
 from omnify_auth.records import Consent, Consents
+from omnify_auth.service.sealing import Sealing
 from omnify_auth.store import Store
 from omnify_shared import clock
 from omnify_shared.documents import Emit
 from omnify_shared.ids import new_id
 from omnify_shared.problems import Conflict
 
+Action = Literal["accepted", "withdrawn"]
 _Change = Callable[[Consents, Emit], Consents]
 MOST = 500  # entries of one user; only who accepts and withdraws in turns gets there
 
@@ -31,8 +33,9 @@ class Witness:
 class ConsentBook:
     """Acceptance counts for the very version, so a newer effective one is due again."""
 
-    def __init__(self, store: Store, library: Library) -> None:
+    def __init__(self, store: Store, sealing: Sealing, library: Library) -> None:
         self._store = store
+        self._sealing = sealing
         self._library = library
 
     def current(self, document_type: DocumentType) -> Document:
@@ -44,13 +47,13 @@ class ConsentBook:
         document = self.current(document_type)
         if document.version != version:
             raise DocumentOutdated(document.version)
+        made = await self._made(witness, "accepted", document.document_type, document.version, document.sha256)
 
         def change(consents: Consents, emit: Emit) -> Consents:
             if _accepted(consents, document):
                 return consents
             if len(consents.history) >= MOST:
                 raise Conflict("the history of consents is full; ask the operator")
-            made = _entry(witness, "accepted", document.document_type, document.version, document.sha256)
             emit(
                 ConsentGiven(
                     user_id=witness.user_id,
@@ -66,6 +69,7 @@ class ConsentBook:
 
     async def withdraw(self, witness: Witness, document_type: DocumentType) -> Consent:
         """Records a withdrawal of what is accepted now. Raises NotAccepted."""
+        blank = await self._made(witness, "withdrawn", document_type, "", "")
 
         def change(consents: Consents, emit: Emit) -> Consents:
             given = _standing(consents, document_type)
@@ -79,13 +83,14 @@ class ConsentBook:
                     version=given.version,
                 )
             )
-            return _with(consents, _entry(witness, "withdrawn", given.document_type, given.version, given.sha256))
+            return _with(consents, blank.model_copy(update={"version": given.version, "sha256": given.sha256}))
 
         return _latest(await self._changed(witness.user_id, change), document_type)
 
     async def history(self, user_id: str) -> Consents:
         """All of one user, oldest first."""
-        return await self._store.consents.get(user_id) or Consents(user_id=user_id, history=())
+        stored = await self._store.consents.get(user_id)
+        return await self._sealing.consents(stored) if stored else Consents(user_id=user_id, history=())
 
     def due(self, consents: Consents) -> tuple[Document, ...]:
         """The effective versions that a user has yet to accept."""
@@ -98,7 +103,12 @@ class ConsentBook:
         def nothing() -> Consents:
             return Consents(user_id=user_id, history=())
 
-        return (await self._store.consents.upsert(user_id, initial=nothing, change=change)).value
+        stored = (await self._store.consents.upsert(user_id, initial=nothing, change=change)).value
+        return await self._sealing.consents(stored)
+
+    async def _made(self, witness: Witness, action: Action, document_type: str, version: str, digest: str) -> Consent:
+        entry = _entry(witness, action, document_type, version, digest)
+        return await self._sealing.of_consent(witness.user_id, entry)
 
 
 def _standing(consents: Consents, document_type: str) -> Consent | None:
@@ -120,9 +130,7 @@ def _with(consents: Consents, made: Consent) -> Consents:
     return consents.model_copy(update={"history": (*consents.history, made)})
 
 
-def _entry(
-    witness: Witness, action: Literal["accepted", "withdrawn"], document_type: str, version: str, digest: str
-) -> Consent:
+def _entry(witness: Witness, action: Action, document_type: str, version: str, digest: str) -> Consent:
     return Consent(
         consent_id=new_id(),
         action=action,

@@ -1,4 +1,4 @@
-"""What auth holds about one user, for that user. Made when it is asked for, so that no copy lies anywhere."""
+"""What is held about one user, for that user. Made when it is asked for, so that no copy lies anywhere."""
 
 import asyncio
 from typing import TypeVar
@@ -17,7 +17,9 @@ from omnify_auth.schemas.exports import (
     ExportOut,
 )
 from omnify_auth.schemas.types import Output
+from omnify_auth.service.consents import ConsentBook
 from omnify_auth.service.directory import Directory
+from omnify_auth.service.peer_exports import PeerExports
 from omnify_auth.store import Store
 from omnify_shared import clock
 
@@ -27,19 +29,22 @@ Shown = TypeVar("Shown", bound=Output)
 class Exports:
     """Reads the documents of one user; secrets and digests of them stay where they are."""
 
-    def __init__(self, directory: Directory, store: Store) -> None:
+    def __init__(self, directory: Directory, store: Store, consents: ConsentBook, peers: PeerExports) -> None:
         self._directory = directory
+        self._consents = consents
+        self._peers = peers
         self._store = store
 
     async def of(self, user_id: str) -> ExportOut:
         """All about a user. Raises NotFound when the account is gone."""
         user = await self._directory.contact(user_id)
-        organizations, keys, listed, factors, consents = await asyncio.gather(
+        organizations, keys, listed, factors, consents, services = await asyncio.gather(
             asyncio.gather(*(self._organization(one) for one in user.memberships)),
             self._api_keys(user),
             self._store.user_sessions.get(user_id),
             self._store.factors.get(user_id),
-            self._store.consents.get(user_id),
+            self._consents.history(user_id),
+            self._peers.of(user_id),
         )
         return ExportOut(
             format="omnify-account-1",
@@ -50,7 +55,8 @@ class Exports:
             devices=tuple(_shown(ExportedDevice, one) for one in (listed.devices if listed else ())),
             second_factors=_factors(factors),
             api_keys=tuple(_shown(ExportedApiKey, key) for key in keys),
-            consents=tuple(_shown(ExportedConsent, one) for one in (consents.history if consents else ())),
+            consents=tuple(_shown(ExportedConsent, one) for one in consents.history),
+            services=services,
         )
 
     async def _organization(self, membership: Membership) -> ExportedMembership:

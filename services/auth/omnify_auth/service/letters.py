@@ -18,6 +18,7 @@ from omnify_auth.events import LetterKind, LetterRequested
 from omnify_auth.records import Letter, MailedToken, User
 from omnify_auth.schemas.internal import LetterOut
 from omnify_auth.service.directory import home_of
+from omnify_auth.service.sealing import Sealing
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_shared import clock
@@ -28,14 +29,16 @@ from omnify_shared.problems import NotFound
 
 _TOKENS_KEPT = 3
 _MARGIN = timedelta(days=1)
+_FAREWELL = timedelta(days=30)
 _CAUSES = uuid5(NAMESPACE_URL, "https://omnify.dev/letters/causes")
 
 
 class Letters:
     """Tokens are `<letter id>.<256 random bits>`; only their SHA-256 is stored, the last three made count."""
 
-    def __init__(self, store: Store, settings: AuthSettings) -> None:
+    def __init__(self, store: Store, sealing: Sealing, settings: AuthSettings) -> None:
         self._store = store
+        self._sealing = sealing
         self._ttl = settings.letter_ttl
         self._lifetimes: Mapping[str, timedelta] = {
             "password_reset": settings.reset_ttl,
@@ -54,16 +57,25 @@ class Letters:
         values: Mapping[str, str] | None = None,
     ) -> LetterRequested:
         """Stores a letter to a user, or to the address `to`; emit what comes back in the write that it is about."""
-        letter = _made(new_id(), kind, user, to or user.email, organization_id, values or {})
+        made = _made(new_id(), kind, user, to or user.email, organization_id, values or {})
+        letter = await self._sealing.sealed(made)
         ttl = max(self._ttl, self._lifetimes.get(kind, self._ttl) + _MARGIN)
         await self._store.letters.create(letter.letter_id, value=letter, fresh=True, ttl=ttl)
         return _request(letter, kind)
 
     async def write_once(self, cause: str, kind: LetterKind, user: User, values: Mapping[str, str]) -> None:
         """Stores a letter about what the event `cause` says and requests it, in one write and once."""
-        letter = _made(str(uuid5(_CAUSES, cause)), kind, user, user.email, None, values)
+        made = _made(str(uuid5(_CAUSES, cause)), kind, user, user.email, None, values)
+        letter = await self._sealing.sealed(made)
         with suppress(AlreadyExists):
             await self._store.letters.create(letter.letter_id, value=letter, events=[_request(letter, kind)])
+
+    async def farewell(self, kind: LetterKind, user: User) -> LetterRequested:
+        """Stores a letter that is read when nothing else is left of its user."""
+        made = _made(new_id(), kind, user, user.email, None, {})
+        letter = await self._sealing.sealed(made.model_copy(update={"sealed_by": "service"}))
+        await self._store.letters.create(letter.letter_id, value=letter, fresh=True, ttl=_FAREWELL)
+        return _request(letter, kind)
 
     async def many_failures(self, user: User, failures: int) -> LetterRequested:
         """Tells a user of wrong passwords before a right one."""
@@ -86,9 +98,11 @@ class Letters:
             return letter.model_copy(update={"tokens": (*letter.tokens, made)[-_TOKENS_KEPT:]})
 
         try:
-            letter = (await self._store.letters.update(letter_id, change=change)).value
+            letter = await self._sealing.opened((await self._store.letters.update(letter_id, change=change)).value)
         except Missing:
             raise NotFound("no such letter") from None
+        if not letter.to:
+            raise NotFound("whoever it was to was erased")
         return LetterOut(
             kind=letter.kind,
             email=letter.to,
@@ -104,7 +118,7 @@ class Letters:
         letter = await self._store.letters.get(letter_id) if letter_id else None
         if letter is None or not _redeemable(letter, token, kind, clock.now()):
             raise InvalidToken
-        return letter
+        return await self._sealing.opened(letter)
 
 
 def _made(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from omnify_auth.access import has_ended
 from omnify_auth.devices import Client
-from omnify_auth.errors import InvalidRefreshToken
+from omnify_auth.errors import InvalidCredentials, InvalidRefreshToken
 from omnify_auth.events import RefreshRefused, SessionStarted
 from omnify_auth.records import Organization, Session, Spent, User
 from omnify_auth.refresh import RefreshToken, RefreshTokens, judge
@@ -153,7 +153,12 @@ class Sessions:
     async def started(
         self, user: User, amr: tuple[str, ...], client: Client, standing: Standing | None = None
     ) -> SignedIn:
-        """A new session of a user who proved who they are by `amr` (RFC 8176); `standing` if it was just read."""
+        """A new session of a user who proved who they are by `amr` (RFC 8176); `standing` if it was just read.
+
+        Raises InvalidCredentials where the account is disabled: who owns it is told no more than one who guessed.
+        """
+        if user.blocked:
+            raise InvalidCredentials
         standing = standing or await self._store.standing(user.user_id, home_of(user))
         lengths = self._lengths.lengths_of(standing.organization)
         token = await self.first_token(await self._store.sessions.fresh_id())

@@ -36,7 +36,7 @@ class StepUp:
     async def prove(self, principal: Principal, password: str, proof: Proof | None) -> AccessToken:
         """A token with a new `auth_time`. Raises InvalidCredentials, MfaRequired, InvalidCode, TooManyGuesses."""
         user = await self._store.users.get(principal.user_id)
-        if user is None:
+        if user is None or user.blocked:
             raise Unauthorized("the account no longer exists")
         if not await self._passwords.matches(user, password):
             raise InvalidCredentials
@@ -51,7 +51,7 @@ class StepUp:
     async def renewed(self, principal: Principal, proven: tuple[str, ...]) -> AccessToken:
         """A fresh token for a user who just proved who they are. Raises Unauthorized."""
         user = await self._store.users.get(principal.user_id)
-        if user is None:
+        if user is None or user.blocked:
             raise Unauthorized("the account no longer exists")
         session = await self.note(principal.session_id, proven, at=clock.now())
         access, _ = await self._sessions.access(session, user)

@@ -10,6 +10,7 @@ from omnify_email.routes import (
     templates,
     unsubscribe,
 )
+from omnify_shared.exports import export_router
 
 ROUTERS = (
     operations.router,
@@ -20,4 +21,5 @@ ROUTERS = (
     domains.router,
     unsubscribe.router,
     provider_events.router,
+    export_router(),
 )

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from pydantic import JsonValue
+
 from omnify_email.addresses import AddressKeys
 from omnify_email.auth import Auth
 from omnify_email.dns_checks import DnsResolver, Resolver
@@ -10,6 +12,7 @@ from omnify_email.erasure import Eraser
 from omnify_email.errors import NothingToSend, SendError, UnknownLink
 from omnify_email.events import ErasureCompleted
 from omnify_email.metrics import MailMetrics
+from omnify_email.schemas.operations import MailOut
 from omnify_email.senders import senders_for
 from omnify_email.service.contents import Contents
 from omnify_email.service.delivery import Delivery
@@ -51,11 +54,17 @@ class EmailService:
             senders_for(settings, platform.secrets),
             MailMetrics(platform.telemetry),
         )
+        self._mails = store.mails
         self.erasures = Erasures(platform, ErasureCompleted, Eraser(store).erase)
         limits = platform.rate_limits
         self.messages = Messages(settings, store, sealing, keys, self.domains, limits, self.delivery.wake)
         self.provider_events = ProviderEvents(platform.secrets, store.mails, self.standings, keys)
         self.trials = Trials(settings, self.auth, keys, self.delivery, limits)
+
+    async def export(self, user_id: str) -> dict[str, JsonValue]:
+        """The mails that a user asked for or was sent within a month, newest first; no addresses are kept."""
+        mails = await self._mails.about(user_id)
+        return {"mails": [MailOut.of(mail).model_dump(mode="json") for mail in mails]}
 
     async def address_of(self, user_id: str) -> str:
         """A user's address, as auth has it. Raises Unavailable, NotFound."""

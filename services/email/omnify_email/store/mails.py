@@ -19,6 +19,7 @@ from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Documents, Emit
 from omnify_shared.events import EventData
 from omnify_shared.events.outbox import Outbox
+from omnify_shared.exports import MOST
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
 from omnify_shared.indexes import Entry as IndexEntry
@@ -64,6 +65,20 @@ class MailStore:
         """Lists the mail of an event under a user or an organisation, by the month of the event."""
         await self._about.add(_scope(subject, at), event_id)
 
+    async def about(self, subject: str) -> list[MailRecord]:
+        """The mails about a user or an organisation that followed events, newest first, at most MOST."""
+        found: list[MailRecord] = []
+        for scope in _scopes(subject):
+            cursor = None
+            while len(found) < MOST:
+                page = await self._about.list(scope, cursor=cursor, limit=200)
+                mails = [await self.get(entry.id) for entry in page.items]
+                found += [mail for mail in mails if mail]
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+        return found[:MOST]
+
     async def erase(self, subject: str) -> int:
         """Deletes a part of the mails about a user or an organisation; how many those were, 0 when none are left."""
 
@@ -72,7 +87,7 @@ class MailStore:
             await self._letters.delete(entry.id)
             await self._first.delete(entry.id)
 
-        for scope in {_scope(subject, clock.now() - timedelta(days=days)) for days in range(-1, 62, 15)}:
+        for scope in _scopes(subject):
             if count := await self._about.erase(scope, drop):
                 return count
         return 0
@@ -214,6 +229,12 @@ class MailStore:
 
         written: MailRecord = (await self._documents(mail.kind).update(mail.event_id, change=change)).value
         return written
+
+
+def _scopes(subject: str) -> list[str]:
+    """Those that may still have entries, the newest first."""
+    days = (clock.now() - timedelta(days=days) for days in range(-1, 62, 15))
+    return list(dict.fromkeys(_scope(subject, day) for day in days))
 
 
 def _scope(subject: str, at: datetime) -> str:
