@@ -115,7 +115,10 @@ class Erasures:
         return erasure
 
     async def receive(self, erasure_id: str, receipt: Receipt) -> None:
-        """Keeps a service's receipt."""
+        """Keeps a service's receipt, even where it is faster than our own reading of what it answers."""
+        roster = await self._store.rosters.get(erasure_id)
+        if roster and roster.deleted_at:
+            await self.follow_organization(erasure_id)
         with suppress(Missing):
             await self._store.erasures.update(erasure_id, change=lambda known, _: known.with_receipt(receipt))
         reach(RECEIVED)
