@@ -1,11 +1,13 @@
 """API keys on real sidecars."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import httpx2 as httpx
 import jwt
+import pytest
 
 from omnify_shared import clock
 
@@ -80,3 +82,14 @@ async def test_what_a_key_may_be(lab: Any) -> None:
         assert (await ask(lab, who, "POST", **wanted(expires_at=expires_at))).status_code == 422
     for scopes in ([], ["everything"]):
         assert (await ask(lab, who, "POST", **wanted(scopes=scopes))).status_code == 422
+
+
+async def test_many_at_once_do_not_pass_the_limit(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    who = await lab.signed_in()
+    monkeypatch.setattr("omnify_auth.service.api_keys.MOST", 6)
+    answers = await asyncio.gather(*(ask(lab, who, "POST", **wanted()) for _ in range(16)))
+    made = [answer.json()["key_id"] for answer in answers if answer.status_code == 201]
+    assert {answer.status_code for answer in answers} <= {201, 409, 503}
+    assert 0 < len(made) <= 6
+    listed = [one["key_id"] for one in (await ask(lab, who, "GET")).json()["api_keys"]]
+    assert sorted(listed) == sorted(made), "each is listed, so that it can be revoked"

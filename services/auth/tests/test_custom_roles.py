@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2 as httpx
+import pytest
 
 ANALYST: dict[str, Any] = {
     "name": "Analyst",
@@ -121,9 +122,10 @@ async def test_an_admin_gives_no_role_that_may_more_than_they(lab: Any, new_pers
     assert (await admin.here("PATCH", f"/members/{guest.id}", roles=["viewer"])).status_code == 403, "nor takes it"
 
 
-async def test_a_role_that_may_manage_people_is_privileged(lab: Any, new_person: Any) -> None:
+@pytest.mark.parametrize("permission", ["user:invite", "integration:connect", "campaign:delete", "analytics:admin"])
+async def test_a_role_that_may_what_only_admins_may_is_privileged(lab: Any, new_person: Any, permission: str) -> None:
     owner = await new_person()
-    role = await made(owner, name="People", permissions=["user:invite"])
+    role = await made(owner, name="Mighty", permissions=[permission])
     policy = lab.auth.service.mfa_policies
     guest = await owner.colleague(role)
     user = await lab.auth.service.store.users.get(guest.id)

@@ -10,6 +10,7 @@ from uuid import UUID
 from omnify_auth.api_keys import API_KEY_MOST, ApiKey, ApiKeyList
 from omnify_auth.events import ApiKeyCreated, ApiKeyRevoked, SessionRevoked
 from omnify_auth.records import User
+from omnify_auth.service.clients import may_yet_live
 from omnify_auth.service.directory import roles_in
 from omnify_auth.service.roles import Roles
 from omnify_auth.settings import CLOCK_LEEWAY
@@ -119,9 +120,7 @@ class ApiKeys:
         living = {key.key_id for key in await self.of(actor)}
 
         def change(listed: ApiKeyList, emit: Emit) -> ApiKeyList:
-            kept = tuple(known for known in listed.key_ids[-MOST:] if known in living) + tuple(
-                known for known in listed.key_ids[-3:] if known not in living
-            )
+            kept = [known for known in listed.key_ids if known in living or may_yet_live(known)]
             if len(kept) >= MOST:
                 raise Conflict(f"a user may have {MOST} API keys in an organisation")
             return ApiKeyList(key_ids=(*kept, key_id))

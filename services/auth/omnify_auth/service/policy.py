@@ -8,10 +8,11 @@ from omnify_auth.store import Store
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
+from omnify_shared.permissions import PERMISSIONS, ROLES
 from omnify_shared.problems import NotFound
 
-PRIVILEGED = frozenset({"user:invite", "user:edit", "user:delete", "org:edit", "org:billing", "org:admin"})
-"""Who may do any of these is privileged: owners and admins, and whom the organisation's own roles let."""
+PRIVILEGED = PERMISSIONS - ROLES["manager"]
+"""Who may do any of what only owners and admins may is privileged, by whichever role."""
 
 
 class MfaPolicies:
