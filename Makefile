@@ -69,6 +69,10 @@ test: install data ## Everything that proves the project (SET=... for one compon
 	@$(RUN) tools
 	@$(PYTEST) --numprocesses $(JOBS) --dist loadgroup $(if $(filter file,$(origin SET)),,--set $(SET))
 
+.PHONY: mutants
+mutants: install ## Small defects in token, session, role and tenancy rules: what part the unit tests notice (30 min at most)
+	@$(BIN)/python tests/mutants/run.py
+
 # The reference set unless one is asked for; the whole run is bounded.
 FAULTS_SET = $(if $(filter file,$(origin SET)),mongo-kafka,$(SET))
 .PHONY: faults

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from omnify_auth.records import Membership, PasswordHash, User
 from omnify_auth.role_book import MOST, CustomRole, RoleBook, entered
 from omnify_auth.rosters import (
     MOST_INVITATIONS,
@@ -12,6 +13,7 @@ from omnify_auth.rosters import (
     Member,
     Roster,
     changed,
+    founded,
     handed_over,
     invited,
     joined,
@@ -19,7 +21,7 @@ from omnify_auth.rosters import (
 )
 from omnify_shared import clock
 from omnify_shared.permissions import ROLES
-from omnify_shared.problems import Conflict, Forbidden, NotFound, Unprocessable
+from omnify_shared.problems import Conflict, Forbidden, NotFound, Problem, Unprocessable
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -160,3 +162,103 @@ def test_names_of_roles_are_unique_and_their_number_is_bounded() -> None:
     with pytest.raises(Conflict):
         entered(full, custom("new", "New"))
     assert len(entered(full, custom("7", "Renamed")).roles) == MOST
+
+
+def said(caught: pytest.ExceptionInfo[Problem]) -> str:
+    return caught.value.detail
+
+
+def test_what_a_refusal_says() -> None:
+    with pytest.raises(NotFound) as gone:
+        roster(member("a"), deleted=True).member("a")
+    assert said(gone) == "no such member"
+    with pytest.raises(NotFound) as unknown:
+        roster(member("a")).member("b")
+    assert said(unknown) == "no such member"
+    with pytest.raises(Conflict) as twice:
+        joined(roster(member("a")), member("a"))
+    assert said(twice) == "already a member of the organisation"
+    with pytest.raises(Conflict) as full:
+        joined(roster(*(member(str(number)) for number in range(MOST_MEMBERS))), member("more"))
+    assert said(full) == "an organisation may have 1000 members"
+    with pytest.raises(Conflict) as ownerless:
+        changed(roster(member("a", "owner")), "a", demoted)
+    assert said(ownerless).startswith("an organisation needs an owner: make somebody else one first, or delete")
+    one_owner = roster(member("a", "owner"), member("b", "admin"), member("c", disabled=True))
+    for heir in ("a", "c"):
+        with pytest.raises(Conflict) as not_them:
+            handed_over(one_owner, "a", heir)
+        assert said(not_them) == "the new owner must be another member who is not disabled"
+    with pytest.raises(Conflict) as not_theirs:
+        handed_over(one_owner, "b", "a")
+    assert said(not_theirs) == "only an owner can hand the organisation over"
+    with pytest.raises(NotFound) as nobody:
+        without(one_owner, "9")
+    assert said(nobody) == "no such invitation"
+    many = tuple(invitation(number) for number in range(MOST_INVITATIONS))
+    with pytest.raises(Conflict) as crowded:
+        invited(one_owner.model_copy(update={"invitations": many}), invitation(MOST_INVITATIONS))
+    assert said(crowded) == "an organisation may have 100 open invitations"
+
+
+def test_a_change_touches_one_member_alone() -> None:
+    before = roster(member("a", "owner"), member("b", "admin"), member("c"))
+    after = changed(before, "b", demoted)
+    assert after.members == (before.members[0], demoted(before.members[1]), before.members[2])
+    assert after.organization_id == "o"
+    assert changed(before, "c", lambda _: None).members == before.members[:2]
+    over = handed_over(before, "a", "c")
+    assert [(one.user_id, one.roles) for one in over.members] == [
+        ("a", ("admin",)),
+        ("b", ("admin",)),
+        ("c", ("owner",)),
+    ]
+    assert joined(before, member("d")).members == (*before.members, member("d"))
+
+
+def test_who_founded_an_organisation_was_its_first_member() -> None:
+    memberships = (
+        Membership(organization_id="p", roles=("viewer",)),
+        Membership(organization_id="o", roles=("owner", "member")),
+    )
+    founder = User(
+        user_id="u", email="a@b.example", full_name="A", password=PasswordHash(encoded="x", pepper=1),
+        memberships=memberships, verification_id="v", created_at=NOW, verified_at=NOW,
+    )  # fmt: skip
+    made = founded(founder, "o")
+    assert made == Roster(organization_id="o", members=(Member(user_id="u", roles=("owner", "member"), joined_at=NOW),))
+    with pytest.raises(NotFound) as caught:
+        founded(founder, "q")
+    assert said(caught) == "no such organisation"
+
+
+def test_an_invitation_ends_at_its_very_moment() -> None:
+    one = invitation(1)
+    held = roster(member("a")).model_copy(update={"invitations": (one, invitation(2))})
+    assert one in held.open(one.expires_at - timedelta(microseconds=1))
+    assert one not in held.open(one.expires_at)
+    left, taken = without(held, "1")
+    assert (taken, [other.invitation_id for other in left.invitations]) == (one, ["2"])
+    assert left.members == held.members
+
+
+def test_what_a_refusal_about_roles_says() -> None:
+    with pytest.raises(NotFound) as unknown:
+        BOOK.custom("r9")
+    assert said(unknown) == "no such role"
+    with pytest.raises(Unprocessable) as made_up:
+        BOOK.check_gives(("owner",), "e" * 100)
+    assert said(made_up) == f"there is no role {'e' * 80!r}"
+    with pytest.raises(Forbidden) as lacking:
+        BOOK.check_gives(("admin",), "owner")
+    missing = ", ".join(sorted(ROLES["owner"] - ROLES["admin"]))
+    assert said(lacking) == f"you lack {missing}, so you can neither give nor take it"
+    with pytest.raises(Conflict) as taken:
+        entered(BOOK, custom("r9", "OWNER"))
+    assert said(taken) == "there is a role of this name"
+    full = RoleBook(roles=tuple(custom(str(number), f"Role {number}") for number in range(MOST)))
+    with pytest.raises(Conflict) as crowded:
+        entered(full, custom("r9", "More"))
+    assert said(crowded) == "an organisation may have 50 roles of its own"
+    assert len(entered(RoleBook(roles=full.roles[1:]), custom("r9", "More")).roles) == MOST
+    assert entered(full, custom("1", "Renamed")).roles[1].name == "Renamed"
