@@ -257,7 +257,8 @@ class Clock:
 
 class Source:
     def __init__(self, signer: Signer) -> None:
-        self.signer, self.failure, self.fetches = signer, None, 0  # type: ignore[var-annotated]
+        self.signer, self.fetches = signer, 0
+        self.failure: SidecarUnavailable | None = None
 
     async def __call__(self) -> Any:
         self.fetches += 1
