@@ -80,7 +80,7 @@ faults: install ## Break parts under load and check the books (SEED=n, ONLY=R3,R
 	@$(RUN) system
 	@$(RUN) tools
 	@FAULTS_SCALE=full FAULTS_SEED=$(SEED) FAULTS_ONLY=$(ONLY) $(PYTEST) -q --set $(FAULTS_SET) --timeout 600 \
-		--session-timeout 1500 tests/faults/drills
+		--session-timeout 3000 tests/faults/drills
 
 .PHONY: soak
 soak: install ## Minutes of mixed traffic with faults: nothing lost, nobody grows (SOAK=minutes, 5 unless said)

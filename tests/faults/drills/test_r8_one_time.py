@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
+from faults.auth_races import AuthRaces, two_replicas
 from faults.counter import COUNTER, counter_in
 from faults.ledger import Drill
 from faults.races import CounterRaces, PlatformRaces, Round
@@ -53,13 +54,35 @@ async def test_of_many_at_once_one_wins(drill: Drill, stage: Stage, backing: Bac
             kinds: dict[str, tuple[Race, int]] = {
                 "claims": (counter.claims, drill.pick(24, 400)),
                 "keys": (counter.keys, drill.pick(16, 300)),
-                "refresh": (platform.refresh, drill.pick(8, 220)),
-                "verification": (platform.verification, drill.pick(1, 50)),
                 "imports": (platform.imports, drill.pick(1, 30)),
             }
             await run(drill, kinds)
     finally:
         await platform.close()
+    drill.settle()
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.drill("R8", "32 clients race for what two replicas of auth give once")
+async def test_of_what_auth_gives_once_there_is_one(drill: Drill, stage: Stage) -> None:
+    async with two_replicas(stage.platform) as replicas:
+        races = AuthRaces(stage.platform.url, stage.platform.inbox, drill.random, replicas)
+        kinds: dict[str, tuple[Race, int]] = {
+            "refresh": (races.refresh, drill.pick(2, 260)),
+            "totp": (races.totp, drill.pick(1, 200)),
+            "activation": (races.activation, drill.pick(1, 150)),
+            "ownership": (races.ownership, drill.pick(1, 150)),
+            "address change": (races.address_change, drill.pick(1, 60)),
+            "recovery code": (races.recovery_code, drill.pick(1, 60)),
+            "verification": (races.verification, drill.pick(1, 40)),
+            "registration": (races.registration, drill.pick(1, 30)),
+            "invitation": (races.invitation, drill.pick(1, 30)),
+            "reset link": (races.reset_link, drill.pick(1, 20)),
+        }
+        try:
+            await run(drill, kinds)
+        finally:
+            await races.close()
     drill.settle()
 
 
