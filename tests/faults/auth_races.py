@@ -73,6 +73,13 @@ class AuthRaces(PlatformRaces):
         self._turns = itertools.cycle(replicas)
         self._people: dict[str, Somebody] = {}
         self._pair: tuple[Somebody, Somebody] | None = None
+        self._open: list[Marketer] = []
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await super().close()
+        for marketer in self._open:
+            marketer.close()
 
     def _posting(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Callable[[], Any]:
         client = next(self._turns)
@@ -85,6 +92,7 @@ class AuthRaces(PlatformRaces):
 
     async def _new(self) -> Somebody:
         marketer = await asyncio.to_thread(Marketer(self._url).join, self._inbox, timeout=90)
+        self._open.append(marketer)
         return Somebody(marketer, time.monotonic())
 
     async def _somebody(self, name: str) -> Somebody:
@@ -131,9 +139,7 @@ class AuthRaces(PlatformRaces):
         code = {"code": pyotp.TOTP(secret).now()}
         [recovery, *_] = (await self._ask("/api/mfa/totp/verify", code, one.headers))["recovery_codes"]
         bodies = [{"method": "totp", "recovery_code": recovery}] * CROWD
-        history = await self._race("/api/mfa/disable", bodies, one.headers)
-        one.marketer.close()
-        return Round(history, FirstWins())
+        return Round(await self._race("/api/mfa/disable", bodies, one.headers), FirstWins())
 
     async def registration(self) -> Round:
         """An address that a crowd registers: of all mailed links one makes an account, with its maker's password."""
@@ -184,7 +190,6 @@ class AuthRaces(PlatformRaces):
             login = {"email": one.marketer.email, "password": forms[won[0]]["new_password"]}
             answer = await self._posting("/api/auth/login", login)()
             wrong = "" if answer.status_code == 200 else f"the winner's password gives {answer.status_code}"
-        one.marketer.close()
         return Round(history, FirstWins(), wrong)
 
     async def address_change(self) -> Round:
@@ -220,6 +225,7 @@ class AuthRaces(PlatformRaces):
             await self._ask(path, {"email": email, "role": "admin"}, owner.headers)
             [mail] = await asyncio.to_thread(self._inbox.wait_for, email, timeout=90)
             heir = Marketer(self._url, email)
+            self._open.append(heir)
             form = {"token": token_in(mail), "full_name": "Heir", "password": heir.password}
             await self._ask("/api/organizations/invitations/register", form)
             await asyncio.to_thread(heir.log_in)
