@@ -172,7 +172,9 @@ class Served:
         headers = bearer(token) if token else {}
         answer = await self.http.request(cell.method, cell.url(organization_id), headers=headers, json=body)
         text = answer.headers.get("content-type", "")
-        return answer.status_code, str(answer.json()["type"]).rsplit("/")[-1] if "problem" in text else ""
+        return answer.status_code, (
+            str(answer.json()["type"]).rsplit("/")[-1] if "problem" in text and answer.content else ""
+        )
 
 
 NAMES = sorted(
@@ -205,6 +207,8 @@ async def test_every_caller_gets_exactly_what_a_route_allows(served: Served) -> 
         token = served.signer.token(**({"sub": USER, "org": HOME} | asker.claims))
         for cell in served.cells():
             got, wanted = await served.asked(cell, HOME, token), cell.refuses(asker)
+            if wanted and cell.method == "HEAD":
+                wanted = wanted[0], ""  # an answer without a body
             if (got != wanted) if wanted else (got[0] in (401, 403) or got[0] == 500):
                 wrong.append((asker.name, cell.method, cell.path, got, wanted))
     assert wrong == []
