@@ -50,6 +50,8 @@ ANYONE = frozenset(
         "/api/auth/verify-email/resend",
         "/api/email/events/sendgrid",
         "/api/email/unsubscribe/{token}",
+        "/api/files/uploads",
+        "/api/files/{file_id}/content",
         "/api/legal/cookie",
         "/api/legal/privacy",
         "/api/legal/terms",
