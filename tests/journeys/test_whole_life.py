@@ -1,4 +1,4 @@
-"""One account from sign-up to the export of its data, in a real browser with its own authenticator, with its mails."""
+"""One account from sign-up to erasure, in a real browser with its own authenticator, with the mails that it gets."""
 
 import re
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def path_in(mail: Mail, page: str) -> str:
     return found.group(1).rstrip(".)")
 
 
-async def test_from_sign_up_to_export(platform: Platform, page: Page, new_marketer: Callable[..., Marketer]) -> None:
+async def test_from_sign_up_to_erasure(platform: Platform, page: Page, new_marketer: Callable[..., Marketer]) -> None:
     ada, colleague = new_marketer(), new_marketer()
     person = Person(page, platform.passkey_origin, ada)
     await _joins(platform, person)
@@ -30,6 +30,7 @@ async def test_from_sign_up_to_export(platform: Platform, page: Page, new_market
     await _invites(platform, person, colleague)
     await _withdraws(person)
     await _takes_the_data(person)
+    await _is_erased(platform, person, colleague)
 
 
 async def _joins(platform: Platform, person: Person) -> None:
@@ -90,3 +91,24 @@ async def _withdraws(person: Person) -> None:
 async def _takes_the_data(person: Person) -> None:
     held = await person.ask("GET", "/api/auth/me/export", 200)
     assert person.marketer.email in str(held)
+
+
+async def _is_erased(platform: Platform, person: Person, colleague: Marketer) -> None:
+    ada = person.marketer
+    organization = f"/api/organizations/{ada.tokens['user']['organization_id']}"
+    refused = await person.ask("POST", "/api/auth/me/erasure", 409, {"email": ada.email})
+    assert refused["type"].endswith("/owner-needed")
+    colleague.log_in()
+    await person.ask("POST", f"{organization}/transfer", 204, {"user_id": colleague.tokens["user"]["user_id"]})
+    await person.shows_passkey("/api/auth/login/passkey")
+    asked = await person.ask("POST", "/api/auth/me/erasure", 202, {"email": ada.email})
+    platform.inbox.wait_for(ada.email, subject="Your account was erased", timeout=60)
+    shown = {"X-Erasure-Token": asked["status_token"]}
+    await person.ask("GET", "/api/auth/me", 401)
+    person.token = ""
+    ended = await person.ask("GET", f"/api/auth/erasures/{asked['erasure_id']}", 200, headers=shown)
+    assert ended["status"] == "erased"
+    assert all(service["completed_at"] for service in ended["services"])
+    await person.ask("POST", "/api/auth/login", 401, {"email": ada.email, "password": ada.password})
+    members = colleague.ask("GET", f"{organization}/members", 200)["members"]
+    assert [one["email"] for one in members] == [colleague.email]
