@@ -128,6 +128,10 @@ golden: install ## Write the golden files of documents and events that have none
 lock: install ## Renew the requirement locks (UPGRADE=1 takes the newest versions)
 	@$(RUN) lock $(if $(UPGRADE),--upgrade)
 
+.PHONY: functions
+functions: install ## Write the functions' source folders for Google Cloud Functions and AWS Lambda (.omnify/functions)
+	@$(RUN) functions
+
 .PHONY: clean
 clean: ## Drop data, secrets and logs (.omnify/, .dapr/); the environment and the user's cache stay
 	@pid=$$(cat .omnify/up.pid 2>/dev/null); if [ -n "$$pid" ] && kill -0 "$$pid" 2>/dev/null; then \

@@ -24,6 +24,7 @@ from omnify_shared.testing.backing import Backing
 from perf import (
     blocks,
     enumeration,
+    functions,
     growth,
     hooks,
     mails,
@@ -43,6 +44,7 @@ Part = Callable[[Run], list[Row]]
 ONCE: dict[str, Part] = {
     "sidecars": lambda run: sidecars.rows(run.backing, run.folder),
     "tokens": lambda run: asyncio.run(processors.token_checks()),
+    "functions": lambda run: functions.rows(run),
 }
 PER_SET: dict[str, Part] = {
     "start": lambda run: services.start(run.set_name),

@@ -36,6 +36,9 @@ class _Api(ThreadingHTTPServer):
         self.answered: Queue[tuple[str, Any]] = Queue()
         self.in_hand: str | None = None
 
+    def handle_error(self, *_: object) -> None:
+        """A process that was killed while it asked for work is nothing to tell of."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Api
@@ -87,7 +90,10 @@ class Lambda(Controls):
 
     stop_timeout = 5.0
 
-    def __init__(self, folder: Path, handler: str, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, handler: str, log: Path, environment: Mapping[str, str], python: str = sys.executable
+    ) -> None:
+        self._python = python
         self._folder, self._handler, self.log = folder, handler, log
         self.environment = dict(environment)
         self.process: Process | None = None
@@ -127,7 +133,7 @@ class Lambda(Controls):
             "LAMBDA_TASK_ROOT": str(self._folder),
             **self.environment,
         }
-        command = [sys.executable, "-m", "awslambdaric", self._handler]
+        command = [self._python, "-m", "awslambdaric", self._handler]
         self.process = Process("lambda", command, log=self.log, cwd=self._folder, env=environment)
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 
-from omnify_local import data, guests, locks, monitoring, paths, runfile, secrets, system_packages, tools
+from omnify_local import bundles, data, guests, locks, monitoring, paths, runfile, secrets, system_packages, tools
 from omnify_local.errors import LocalError
 from omnify_local.servers.collector import collector
 from omnify_local.up import up
@@ -14,6 +14,11 @@ def _clean() -> None:
     root = paths.repository()
     for name in (".omnify", ".dapr"):
         shutil.rmtree(root / name, ignore_errors=True)
+
+
+def _functions() -> None:
+    root = paths.repository()
+    print(*bundles.make(root, root / ".omnify" / "functions"), sep="\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("system", help="install the system packages that tests use")
     lock = commands.add_parser("lock", help="renew the requirement locks")
     lock.add_argument("--upgrade", action="store_true", help="take the newest versions")
+    commands.add_parser("functions", help="write the source folders of the functions")
     commands.add_parser("check-locks", help="fail when a lock is stale or names a host")
     commands.add_parser("clean", help="drop data, secrets and logs")
     return parser
@@ -50,6 +56,7 @@ def main() -> int:
         "data": lambda: print(data.fetch(paths.repository())),
         "system": system_packages.ensure,
         "lock": lambda: locks.renew(paths.repository(), upgrade=arguments.upgrade),
+        "functions": _functions,
         "check-locks": lambda: locks.check(paths.repository()),
         "clean": _clean,
     }

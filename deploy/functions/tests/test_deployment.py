@@ -1,0 +1,62 @@
+"""What is deployed: source folders with one service each, and a template that names what there is."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from omnify_functions.catalogue import FUNCTIONS
+from omnify_local import bundles, paths
+
+TEMPLATE = paths.repository() / "deploy" / "functions" / "template.yaml"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as plain values."""
+
+
+def _plain(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    return loader.construct_sequence(node) if isinstance(node, yaml.SequenceNode) else None
+
+
+_Loader.add_multi_constructor("!", _plain)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("cloud", bundles.CLOUDS)
+def test_a_source_folder_holds_its_own_service_and_a_lock_with_hashes(tmp_path: Path, name: str, cloud: str) -> None:
+    target = bundles.bundle(paths.repository(), name, cloud, tmp_path / "made")
+    own = f"omnify_{FUNCTIONS[name].service}"
+    entry = bundles.CLOUDS[cloud][0]
+    assert {path.name for path in target.iterdir()} == {
+        entry, "requirements.txt", own, "omnify_shared", "omnify_functions",
+    }  # fmt: skip
+    assert not (target / "omnify_shared" / "testing").exists()
+    lock = (target / "requirements.txt").read_text()
+    adapters = {"google": "functions-framework==", "aws": "mangum=="}
+    assert [cloud for cloud, adapter in adapters.items() if adapter in lock] == [cloud]
+    assert "--hash=sha256:" in lock
+    assert "pytest" not in lock
+
+
+def test_the_template_names_what_there_is_and_loses_no_event() -> None:
+    text = TEMPLATE.read_text()
+    resources = yaml.load(text, _Loader)["Resources"]  # noqa: S506 - a safe loader with tags
+    functions = {key: one["Properties"] for key, one in resources.items() if one["Type"].endswith("::Function")}
+    assert {"Signup", "Mail", "MailUpkeep"} <= functions.keys()
+    for properties in functions.values():
+        name, _, cloud = Path(properties["CodeUri"]).name.rpartition("-")
+        entry = (TEMPLATE.parent / name / "lambda_function.py").read_text()
+        assert (name in FUNCTIONS, cloud) == (True, "aws")
+        assert re.search(rf"^{properties['Handler'].removeprefix('lambda_function.')} = ", entry, re.MULTILINE)
+        for event in properties["Events"].values():
+            if event["Type"] == "SQS":
+                assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    [operation] = FUNCTIONS["signup"].operations
+    route = functions["Signup"]["Events"]["Register"]["Properties"]
+    assert f"{route['Method']} {route['Path']}" == operation
+    assert not re.search(r"\b\d{12}\b", text), "an account id"
