@@ -31,7 +31,12 @@ class Function:
 SIGNUP = Function("signup", "auth", operations=("POST /api/auth/register",))
 MAIL = Function("mail", "email", consumes=True)
 FILES = Function("files", "files", consumes=True, finish=240.0)
-FUNCTIONS = {function.name: function for function in (SIGNUP, MAIL, FILES)}
+WEBHOOKS = Function(
+    "webhooks",
+    "webhooks",
+    operations=("POST /api/webhooks/in/{provider}/{connection}", "GET /api/webhooks/in/{provider}/{connection}"),
+)
+FUNCTIONS = {function.name: function for function in (SIGNUP, MAIL, FILES, WEBHOOKS)}
 
 
 def find(name: str) -> Function:

@@ -6,6 +6,7 @@ As the gateway does, it lets nothing pass that a service would believe because a
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from omnify_functions.catalogue import Function
 from omnify_functions.host import Host
@@ -50,7 +51,8 @@ class Door:
         if token:
             headers.append((b"dapr-api-token", token.get_secret_value().encode()))
         kept = ("type", "http_version", "method", "scheme", "path", "query_string", "client", "server", "asgi")
-        inner = {name: scope[name] for name in kept if name in scope} | {"root_path": "", "headers": headers}
+        own = {"root_path": "", "raw_path": quote(scope["path"]).encode(), "headers": headers}
+        inner = {name: scope[name] for name in kept if name in scope} | own
         await app(inner, receive, send)
 
     def _caller(self, scope: "Scope") -> bytes:
