@@ -25,7 +25,7 @@ DROPPING = ("purge.dropped", "purge.freed")
 def on_main_sets(files: Any) -> None:
     """The service may have been left dead by a test that failed."""
     if files.service.process is None:
-        files.service.start()
+        files.service.start(timeout=120)
 
 
 def dying(files: Any, point: str, request: Any) -> None:
@@ -34,8 +34,8 @@ def dying(files: Any, point: str, request: Any) -> None:
     with suppress(httpx.HTTPError):
         request()
     files.service.wait_for_death()
-    files.service.start()
-    files.service.sidecar.wait_for_app()
+    files.service.start(timeout=120)
+    files.service.sidecar.wait_for_app(90)
 
 
 def whole(files: Any, tenant: Any, file_id: str) -> None:
@@ -111,6 +111,6 @@ def test_what_is_announced_by_hand_and_left_is_found(files: Any, tenant: Any) ->
     with suppress(httpx.HTTPError):
         tenant.http.post(UPLOADS, headers=headers)
     files.service.wait_for_death()
-    files.service.start()
+    files.service.start(timeout=120)
     assert tenant.quota()["files"] == 1
     wait_for(lambda: tenant.quota()["files"] == 0, 120)
