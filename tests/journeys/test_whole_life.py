@@ -110,5 +110,6 @@ async def _is_erased(platform: Platform, person: Person, colleague: Marketer) ->
     assert ended["status"] == "erased"
     assert all(service["completed_at"] for service in ended["services"])
     await person.ask("POST", "/api/auth/login", 401, {"email": ada.email, "password": ada.password})
+    colleague.log_in()
     members = colleague.ask("GET", f"{organization}/members", 200)["members"]
     assert [one["email"] for one in members] == [colleague.email]

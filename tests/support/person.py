@@ -6,8 +6,8 @@ from playwright.async_api import Page
 
 from omnify_local.journey import Marketer
 
-ASK = """async ({method, path, body, token}) => {
-    const headers = body ? {"content-type": "application/json"} : {};
+ASK = """async ({method, path, body, token, more}) => {
+    const headers = body ? {...more, "content-type": "application/json"} : more;
     if (token) headers.authorization = `Bearer ${token}`;
     const answer = await fetch(path, {method, headers, body: body && JSON.stringify(body), credentials: "omit"});
     const text = await answer.text();
@@ -43,9 +43,11 @@ class Person:
         await self.page.goto("about:blank")
         await self.page.goto(self.origin + path)
 
-    async def ask(self, method: str, path: str, expected: int, body: Any = None) -> Any:
+    async def ask(
+        self, method: str, path: str, expected: int, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Any:
         """A request by the page's script."""
-        said = {"method": method, "path": path, "body": body, "token": self.token}
+        said = {"method": method, "path": path, "body": body, "token": self.token, "more": headers or {}}
         answer = await self.page.evaluate(ASK, said)
         assert answer["status"] == expected, f"{method} {path}: {answer}"
         return answer["body"]
