@@ -145,6 +145,7 @@ def test_a_recent_timestamp_in_gohighlevels_body_can_be_demanded() -> None:
         ("sendgrid", VENDORS["gohighlevel, RSA"].secrets["right"]),
         ("gohighlevel", VENDORS["sendgrid"].secrets["right"]),
     ],
+    ids=["short", "two lines", "not a key of klaviyo", "too few bytes", "no key", "another key", "a key of another"],
 )
 def test_what_can_be_no_secret_is_refused(provider: str, secret: str) -> None:
     with pytest.raises(ValueError, match=r"secret|key|bytes|base64"):
