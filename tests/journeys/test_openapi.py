@@ -63,7 +63,7 @@ def not_asked(case: Any) -> list[Any]:
 
 
 def _vanishes(query: dict[str, Any] | None) -> bool:
-    """Whether a query was made wrong by what no address can carry, an empty list or object: it arrives as a good one."""
+    """Whether a query was made wrong by what no address can carry, an empty list or object; it arrives as good."""
     return any(value is None or value in ([], {}, [[]], [{}]) for value in (query or {}).values())
 
 
