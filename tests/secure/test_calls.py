@@ -72,7 +72,7 @@ class Caller:
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def outcome(self, caller: str, callee: str, method: str, path: str) -> str:
-        """`reached` the app, `denied` by its sidecar, `no invocation` by the caller's own, or whatever came."""
+        """`reached` the app, `denied` by its sidecar, or whatever came."""
         sidecar: Sidecar = self._sidecars[caller]
         headers = sidecar.headers | {"dapr-app-id": callee}
         url = URL(sidecar.url + path, encoded=True)
@@ -82,8 +82,6 @@ class Caller:
             return "reached"
         if answer.status == 403 and (method == "HEAD" or "access control policy has denied access" in text):
             return "denied"
-        if answer.status == 404 and (method == "HEAD" or text == "404 page not found\n"):
-            return "no invocation"
         return f"{answer.status} {text[:200]}"
 
 

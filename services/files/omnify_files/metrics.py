@@ -1,4 +1,4 @@
-"""Files, counted by how they were judged, bytes that came in, and what is on the agenda."""
+"""Files, counted by how they were judged, and what is on the agenda."""
 
 from omnify_shared.telemetry import Telemetry
 
@@ -12,13 +12,8 @@ class FileMetrics:
         self.agenda: int | None = None
         starts = [{"outcome": outcome} for outcome in OUTCOMES]
         self._judged = telemetry.counter("omnify.files.judged", "Files by how a try to judge them ended.", starts)
-        self._bytes = telemetry.counter("omnify.files.bytes", "Bytes that came to count.", [{}])
         telemetry.gauge("omnify.files.agenda", "Files that are on the way or waiting.", lambda: self.agenda)
 
     def judged(self, outcome: str) -> None:
         """A try has ended."""
         self._judged.add(1, {"outcome": outcome})
-
-    def came(self, count: int) -> None:
-        """So many bytes more are there."""
-        self._bytes.add(count)
