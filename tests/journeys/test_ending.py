@@ -17,6 +17,8 @@ OPTIONS: dict[str, Any] = {
     "columns": {"customer_id": "customer", "ordered_at": "day", "amount": "amount"},
 }
 ORDERS = b"customer,day,amount\n1,2024-01-05,10\n2,2024-02-05,20\n"
+ENDPOINT = {"url": "https://hooks.example.invalid/in", "event_types": ["omnify.analytics.import.failed.v1"]}
+PASSING = ("outbox/", "erasure/", "revocations/", "rate/")
 PLACES = ("/api/auth/me", "/api/analytics/imports")
 
 
@@ -28,12 +30,17 @@ def test_an_account_ends_in_every_service(
     ada.join(platform.inbox)
     user = ada.tokens["user"]
     imported = ada.wait_for_import(ada.start_import(ORDERS, OPTIONS))
+    file_id = ada.announce_file("plan.txt", 5, "other")
+    endpoint = ada.ask("POST", "/api/webhooks/endpoints", 201, json=ENDPOINT)
     began = time.monotonic()
     export = ada.ask("GET", "/api/auth/me/export", 200)
     assert time.monotonic() - began < 60
     parts = {one["service"]: one for one in export["services"]}
     assert [one["import_id"] for one in parts["analytics"]["data"]["imports"]] == [imported["import_id"]]
     assert [one["kind"] for one in parts["email"]["data"]["mails"]] == ["verification"]
+    assert [one["file_id"] for one in parts["files"]["data"]["files"]] == [file_id]
+    made = parts["webhooks"]["data"]
+    assert [one["endpoint_id"] for one in made["endpoints"]] == [endpoint["endpoint_id"]]
     assert [one["missing"] for one in parts.values()] == [None] * len(parts)
     asked = ada.ask("POST", ERASURE, 202, json={"email": ada.email})
     for path in PLACES:
@@ -48,9 +55,12 @@ def test_an_account_ends_in_every_service(
 
 def check_stores(platform: Platform, ada: Marketer, user: dict[str, Any], import_id: str) -> None:
     """Nothing says who it was, and analytics has nothing but that there was an organisation."""
-    for service in ("auth", "analytics", "email"):
+    for service in ("auth", "analytics", "email", "files", "webhooks"):
         stored = [(key, key.encode() + data) for key, data in rows(platform.home, service)]
         assert [key for key, data in stored if ada.email.encode() in data] == [], service
+    for service in ("files", "webhooks"):
+        found = [key for key, data in rows(platform.home, service) if user["user_id"].encode() in key.encode() + data]
+        assert [key for key in found if not key.startswith(PASSING)] == [], service
     left = [key for key, data in rows(platform.home, "analytics") if import_id.encode() in key.encode() + data]
     assert [key for key in left if not key.startswith(("outbox/", "user-imports-index/"))] == []
     ended = {f"ledger/{user['organization_id']}", f"erasure/{user['organization_id']}"}

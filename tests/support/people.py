@@ -169,7 +169,7 @@ class People:
             await self._leave_dead_letter(blocks, verifications[address("erin")])
             await _leave_answer(blocks)
         async with beside(services["webhooks"].sidecar) as blocks:
-            for kind, summary in (("messages", {"to": []}), ("received", {"size": 0})):
+            for kind, summary in (("messages", {"to": []}), ("received", {"size": 0}), ("made-by", {})):
                 pages = Index(blocks.state, kind, page_size=1)
                 for number in range(2):
                     await pages.add("another-organization", str(number), type="t", at=0, **summary)

@@ -10,9 +10,10 @@ from support.samples import image
 
 async def leave_pages(blocks: Blocks) -> None:
     """A list of more than a page, which takes more files than anybody wants to wait for."""
-    pages = Index(blocks.state, "files", page_size=1)
-    for number in range(2):
-        await pages.add("another-organization", str(number))
+    for kind in ("files", "user-files"):
+        pages = Index(blocks.state, kind, page_size=1)
+        for number in range(2):
+            await pages.add("another-one", str(number))
 
 
 def with_files(ada: Marketer) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from omnify_auth.records import Record
 
 OWN = "auth"
 SERVICES = ("analytics", "email", "files", "webhooks")
-"""The other services that hold data of people; each gives a receipt (`erasure_receipts`)."""
+"""The other services that hold data of people; each gives a receipt (`erasure_receipts`) and its part of exports."""
 
 
 class Receipt(Record):

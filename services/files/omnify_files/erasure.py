@@ -1,4 +1,4 @@
-"""Deleting what files holds of an organisation that was deleted.
+"""Deleting what files holds of an organisation that was deleted, and whose files a user's were.
 
 Its quota is closed first: from then on nothing can be announced. Each part deletes the files on one page of the list,
 bytes first; what was announced and not yet listed goes last, found by the room it has taken.
@@ -6,6 +6,7 @@ bytes first; what was announced and not yet listed goes last, found by the room 
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 
 from omnify_files.keeper import Keeper
 from omnify_files.records import FileRecord
@@ -26,7 +27,7 @@ class Eraser:
     async def erase(self, subject: Subject) -> Mapping[str, int]:
         """A part of what is held; how much of what was deleted. Raises NotYet while a file is being announced."""
         if subject.organization_id is None:
-            return {}
+            return await self._authorship(subject.user_id or "")
         organization_id, counts = subject.organization_id, Counter[str]()
         await self._store.close(organization_id)
 
@@ -42,6 +43,17 @@ class Eraser:
                 raise NotYet
         return counts
 
+    async def _authorship(self, user_id: str) -> Mapping[str, int]:
+        """Files belong to the organisation and stay; who sent them is forgotten."""
+
+        async def drop(entry: Entry) -> None:
+            with suppress(Missing):
+                await self._store.files.update(
+                    str(entry.summary["organization_id"]), entry.id, change=lambda file, _: _by_nobody(file, user_id)
+                )
+
+        return {"authorships": await self._store.of_users.erase(user_id, drop)}
+
     async def _drop(self, organization_id: str, file_id: str) -> int:
         key = organization_id, file_id
         await self._store.look_at_now(key)
@@ -56,3 +68,7 @@ class Eraser:
 
 def _deleted(file: FileRecord, _: Emit) -> FileRecord:
     return file if file.state == "deleted" else file.emptied()
+
+
+def _by_nobody(file: FileRecord, user_id: str) -> FileRecord:
+    return file.model_copy(update={"created_by": None}) if file.created_by == user_id else file

@@ -45,7 +45,10 @@ class FileDeleted(EventData, type="omnify.files.file.deleted.v1"):
 
 
 class ErasureCompleted(ErasureReceipt, type="omnify.files.erasure.completed.v1"):
-    """Files has deleted what it held of an organisation, bytes and all. `subject` is the erasure's id."""
+    """Files has deleted what it held of an organisation, bytes and all, or forgotten which files a user sent.
+
+    `subject` is the erasure's id.
+    """
 
 
 EVENTS = (FileUploaded, FileReady, FileRefused, FileDeleted, ErasureCompleted)

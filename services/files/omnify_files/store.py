@@ -1,4 +1,4 @@
-"""All state of the files service: files, their list per organisation, quotas, and the agenda of what is to be done.
+"""All state of the files service: files, their lists per organisation and user, quotas, the agenda of what is to do.
 
 Keys name the organisation first. The agenda comes first in time, too: whatever exists is on it, so that a crash leaves
 nothing behind that nobody looks at.
@@ -32,6 +32,7 @@ class FileStore:
     def __init__(self, state: StateStore, outbox: Outbox) -> None:
         self.files = Documents(state, "file", FileRecord, outbox=outbox)
         self.listed = Index(state, "files")
+        self.of_users = Index(state, "user-files")
         self._usage = Documents(state, "usage", Usage)
         self._agenda = Documents(state, "agenda", Due)
         self._inbox = Inbox(state)

@@ -63,6 +63,7 @@ class Uploads:
             await self._store.done_with(key)
             raise
         reach(RESERVED)
+        await self._store.of_users.add(caller.user_id, file.file_id, organization_id=file.organization_id)
         await self._store.files.create(*key, value=file, fresh=True)
         reach(CREATED)
         await self._store.listed.add(file.organization_id, file.file_id)

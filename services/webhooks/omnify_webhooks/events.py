@@ -11,7 +11,7 @@ from omnify_webhooks.public_events import PUBLIC
 class EndpointDisabled(EventData, type="omnify.webhooks.endpoint.disabled.v1"):
     """An endpoint gets nothing more: it answered 410 (`gone`), or for days with failures alone (`failing`).
 
-    `user_id` made the endpoint, and is to be told. `subject` is the organisation's id.
+    `user_id` made the endpoint, and is to be told; empty once they were erased. `subject` is the organisation's id.
     """
 
     organization_id: str
@@ -39,7 +39,8 @@ class EventReceived(EventData, type="omnify.webhooks.event.received.v1"):
 
 
 class ErasureCompleted(ErasureReceipt, type="omnify.webhooks.erasure.completed.v1"):
-    """Webhooks has deleted what it held of an organisation. `subject` is the erasure's id."""
+    """Webhooks has deleted what it held of an organisation, or forgotten what a user made. `subject` is the erasure's
+    id."""
 
 
 EVENTS = (EndpointDisabled, EventReceived, ErasureCompleted)

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
+from typing import TypeVar
 
 from omnify_shared import clock
 from omnify_shared.batches import Batches
-from omnify_shared.dapr.errors import AlreadyExists
+from omnify_shared.dapr.errors import AlreadyExists, Missing
 from omnify_shared.documents import Documents, Emit
 from omnify_shared.events.model import EventData
 from omnify_shared.events.outbox import Outbox
@@ -32,6 +33,8 @@ FRESH = 1.0  # seconds for which what was read of an endpoint may be used again
 REMEMBERED = 10_000
 FORMER = 1000  # connections taken away that are remembered for what they received
 
+Made = TypeVar("Made", Endpoint, Connection)
+
 
 class WebhooksStore:
     """Endpoints, messages and deliveries. Every method raises SidecarUnavailable while the store is down."""
@@ -51,6 +54,7 @@ class WebhooksStore:
         self._receipts = Documents(state, "receipt", Receipt, outbox=outbox, ttl=kept)
         self._received = Index(state, "received", rolling=kept)
         self._receiving: Batches[Entry] = Batches(self._received.add_many)
+        self._makers = Index(state, "made-by")
         self._seen_connections: dict[str, tuple[float, Connection]] = {}
         self._seen: dict[str, tuple[float, Endpoints]] = {}
         self._seen_health: dict[tuple[str, str], tuple[float, Health]] = {}
@@ -266,6 +270,40 @@ class WebhooksStore:
         await self._connection_lists.delete(organization_id)
         return {"connections": len(known.connection_ids)}
 
+    async def note_maker(self, user_id: str, organization_id: str) -> None:
+        """Lists an organisation under a user, before they make an endpoint or a connection in it."""
+        await self._makers.add(user_id, organization_id)
+
+    async def made_by(self, user_id: str, most: int) -> tuple[list[tuple[str, Endpoint]], list[Connection]]:
+        """What a user made, in whatever organisation, `most` of either; an endpoint with its organisation's id."""
+        endpoints, connections, cursor = list[tuple[str, Endpoint]](), list[Connection](), None
+        while True:
+            page = await self._makers.list(user_id, cursor=cursor, limit=200)
+            for entry in page.items:
+                found = (await self.endpoints(entry.id)).endpoints
+                endpoints += [(entry.id, one) for one in found if one.created_by == user_id]
+                connections += [one for one in await self.connections(entry.id) if one.created_by == user_id]
+            cursor = page.next_cursor
+            if cursor is None or max(len(endpoints), len(connections)) >= most:
+                return endpoints[:most], connections[:most]
+
+    async def forget_maker(self, user_id: str) -> int:
+        """Takes a user out of what they made in some of their organisations; how many those were, 0 when none is
+        left."""
+
+        def by_nobody(book: Endpoints, _: Emit) -> Endpoints:
+            return Endpoints(endpoints=tuple(_by_nobody(one, user_id) for one in book.endpoints))
+
+        async def drop(entry: Entry) -> None:
+            if any(one.created_by == user_id for one in (await self.endpoints(entry.id)).endpoints):
+                await self.change_endpoints(entry.id, by_nobody)
+            for one in await self.connections(entry.id):
+                if one.created_by == user_id:
+                    with suppress(Missing):
+                        await self.change_connection(one.connection_id, lambda found: _by_nobody(found, user_id))
+
+        return await self._makers.erase(user_id, drop)
+
     async def erase(self, organization_id: str) -> dict[str, int]:
         """Deletes a part of what is held for an organisation: a page of its messages, or when there is none, its
         endpoints; then again what was sent in between."""
@@ -284,6 +322,10 @@ class WebhooksStore:
             await self.change_endpoints(organization_id, lambda _, __: Endpoints())
             return {"endpoints": len(endpoints)}
         return await self._erase_connections(organization_id)
+
+
+def _by_nobody(made: Made, user_id: str) -> Made:
+    return made.model_copy(update={"created_by": ""}) if made.created_by == user_id else made
 
 
 def _texts(value: object) -> list[str]:

@@ -3,12 +3,12 @@
 import asyncio
 from http import HTTPStatus
 
+from omnify_auth.erasures import SERVICES
 from omnify_auth.schemas.exports import ExportedService
 from omnify_shared.dapr.errors import SidecarError
 from omnify_shared.exports import export_call
 from omnify_shared.invocation import Invoker
 
-SERVICES = ("analytics", "email")
 CALLS = {service: export_call(service) for service in SERVICES}
 TIMEOUT = 20.0  # seconds for all, which are asked at once
 

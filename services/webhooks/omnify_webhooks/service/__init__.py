@@ -3,7 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from pydantic import JsonValue
+
 from omnify_shared.erasure import Erasures, Subject
+from omnify_shared.exports import MOST
 from omnify_shared.platform import Platform
 from omnify_shared.vault import Vault
 from omnify_webhooks.access import KEY_ENCRYPTION_KEY
@@ -22,6 +25,9 @@ from omnify_webhooks.service.secrets import SecretKeeper
 from omnify_webhooks.settings import WebhooksSettings
 from omnify_webhooks.store import WebhooksStore
 from omnify_webhooks.wheel import Wheel
+
+_OF_ENDPOINTS = {"endpoint_id", "description", "event_types", "created_at"}
+_OF_CONNECTIONS = {"organization_id", "connection_id", "provider", "description", "created_at"}
 
 
 class WebhooksService:
@@ -49,9 +55,22 @@ class WebhooksService:
         self.erasures = Erasures(platform, ErasureCompleted, self._erase)
         self._store = store
 
+    async def export(self, user_id: str) -> dict[str, JsonValue]:
+        """The endpoints and connections that a user made; where they lead is the organisation's to know."""
+        endpoints, connections = await self._store.made_by(user_id, MOST)
+        return {
+            "endpoints": [
+                {"organization_id": organization_id} | one.model_dump(mode="json", include=_OF_ENDPOINTS)
+                for organization_id, one in endpoints
+            ],
+            "connections": [one.model_dump(mode="json", include=_OF_CONNECTIONS) for one in connections],
+        }
+
     async def _erase(self, subject: Subject) -> dict[str, int]:
-        """Of users nothing is held but the ids of those who made an endpoint, which say no more than that."""
-        return await self._store.erase(subject.organization_id) if subject.organization_id else {}
+        """What a user made is the organisation's and stays; who made it is forgotten."""
+        if subject.organization_id:
+            return await self._store.erase(subject.organization_id)
+        return {"authorships": await self._store.forget_maker(subject.user_id or "")}
 
 
 @asynccontextmanager

@@ -45,6 +45,7 @@ class ConnectionBook:
             created_at=now,
             updated_at=now,
         )
+        await self._store.note_maker(user_id, organization_id)
         # Listed first: a crash in between leaves an id that leads to nothing, never a connection that nobody sees.
         if not await self._store.list_connection(
             organization_id, connection_id, self._settings.connections_per_organization

@@ -63,6 +63,7 @@ class EndpointBook:
             made[0] = fresh
             return Endpoints(endpoints=(*book.endpoints, fresh))
 
+        await self._store.note_maker(user_id, organization_id)
         await self._store.change_endpoints(organization_id, add)
         return made[0], await self.secret(organization_id, made[0])
 
