@@ -58,7 +58,7 @@ def test_topics_are_protected_and_scoped_alike(name: str) -> None:
 def test_only_a_service_publishes_its_events_and_only_a_consumer_its_dead_letters(name: str) -> None:
     publish, subscribe, _ = _topics(name)
     for app, topics in publish.items():
-        assert topics <= {f"{app}-events", f"{app}-deadletters"}
+        assert topics <= {f"{app}-events", f"{app}-activity", f"{app}-deadletters"}
     for app, topics in subscribe.items():
         own = f"{app}-deadletters"
         assert (own in topics) == (own in publish[app]) == bool(topics - {own}), f"{app} consumes without dead letters"

@@ -25,7 +25,6 @@ pytestmark = pytest.mark.timeout(400)
 ORDERS = SOURCES / "orders.csv"
 REGISTERED, VERIFIED = "omnify.auth.user.registered.v1", "omnify.auth.address.verified.v1"
 REVOKED, LETTER = "omnify.auth.session.revoked.v1", "omnify.auth.letter.requested.v1"
-STARTED = "omnify.auth.session.started.v1"
 PROBLEMS = "https://omnify.dev/problems/"
 NEVER = 60  # failed probes: beyond, a set keeps an app's subscriptions while it is away
 NewMarketer = Callable[..., Marketer]
@@ -100,7 +99,7 @@ def test_a_program_walks_from_sign_up_to_the_numbers(
     session = lines["logout"]["session_id"]
     told = (LETTER, user["user_id"])  # of the sign-in from another device
     account = [(REGISTERED, user["user_id"]), (VERIFIED, user["user_id"]), told]
-    expected = Counter([*account, (STARTED, session), (REVOKED, session)])
+    expected = Counter([*account, (REVOKED, session)])
     eventually(lambda: len(caller.events(*subjects(expected))) >= len(expected), f"{caller.received}")
     assert Counter(caller.events(*subjects(expected))) == expected
 

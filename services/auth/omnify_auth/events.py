@@ -1,4 +1,4 @@
-"""Events auth publishes on `auth-events`. None carries an address, a name or a token: readers ask auth for those."""
+"""Events that auth publishes. None carries an address, a name or a token: readers ask auth for those."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,6 +7,9 @@ from omnify_auth.erasure_events import ERASURE_EVENTS
 from omnify_auth.erasure_receipts import RECEIPTS
 from omnify_auth.organization_events import ORGANIZATION_EVENTS
 from omnify_shared.events import EventData
+
+ACTIVITY = "auth-activity"
+"""The topic of what every sign-in brings: on `auth-events` each would reach every service, for nothing."""
 
 LetterKind = Literal[
     "account_disabled",
@@ -67,7 +70,7 @@ class SessionRevoked(EventData, type="omnify.auth.session.revoked.v1"):
     """`logout` or `reuse` (of a refresh token); None where it was the oldest of too many."""
 
 
-class SessionStarted(EventData, type="omnify.auth.session.started.v1"):
+class SessionStarted(EventData, type="omnify.auth.session.started.v1", topic=ACTIVITY):
     """A user signed in, by `amr` (RFC 8176). `subject` is the session's id."""
 
     user_id: str
@@ -76,7 +79,7 @@ class SessionStarted(EventData, type="omnify.auth.session.started.v1"):
     amr: tuple[str, ...]
 
 
-class SignInFailed(EventData, type="omnify.auth.sign_in.failed.v1"):
+class SignInFailed(EventData, type="omnify.auth.sign_in.failed.v1", topic=ACTIVITY):
     """A wrong password or code was counted, the `failures`th in a row; guesses during a wait are not looked at.
 
     Without a `user_id` nobody has the address. `subject` is a keyed digest of the address, or names the factor.
@@ -88,7 +91,7 @@ class SignInFailed(EventData, type="omnify.auth.sign_in.failed.v1"):
     failures: int
 
 
-class RefreshRefused(EventData, type="omnify.auth.refresh.refused.v1"):
+class RefreshRefused(EventData, type="omnify.auth.refresh.refused.v1", topic=ACTIVITY):
     """A refresh token of a session that is over was shown, for the first time. `subject` is the session's id."""
 
     user_id: str

@@ -22,6 +22,7 @@ from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
 
 PASSWORD = "seven quiet herons wade"
+HEARD = ("auth-events", "auth-activity")
 _numbers = itertools.count(1)
 
 
@@ -68,7 +69,7 @@ class Probe:
 
     async def _handled(self, path: str, body: bytes) -> Any:
         if path == "/dapr/subscribe":
-            return [{"pubsubname": "pubsub", "topic": "auth-events", "route": "/events"}]
+            return [{"pubsubname": "pubsub", "topic": topic, "route": "/events"} for topic in HEARD]
         if path == "/events":
             async with self.arrived:
                 self.events.append(httpx.Response(200, content=body).json())
@@ -283,7 +284,7 @@ async def mailed(lab: Lab, letter_id: str) -> str:
 
 @pytest.fixture(scope="session")
 async def lab(backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str) -> AsyncIterator[Lab]:
-    extra = [ExtraApp("probe", subscribes=("auth-events",))]
+    extra = [ExtraApp("probe", subscribes=HEARD)]
     home = make_home(backing, tmp_path_factory.mktemp(f"auth-{set_name}"), set_name, extra)
     probe, port = Probe(), free_port()
     server, task = await Server.serving(probe, port)

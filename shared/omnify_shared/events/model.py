@@ -24,31 +24,35 @@ OPTIONAL = ("traceparent", "authtype", "authid", "authclaims", "clientnetwork")
 LARGEST = 64 * 1024  # bytes on the wire that every intermediary has to forward (CloudEvents 1.0, "Size Limits")
 
 _TYPE = re.compile(r"^omnify\.([a-z]+)\.[a-z_]+\.[a-z_]+\.v\d+$")
+_APART: dict[str, str] = {}  # topics by event type, where they are not the service's
 
 
 class EventData(BaseModel):
     """Data of one event type: `class UserRegistered(EventData, type="omnify.auth.user.registered.v1")`.
 
     The producer's class is the published contract. A consumer declares its own reader of the same type with the
-    fields it needs; unknown fields are ignored, so that producers may add some.
+    fields it needs; unknown fields are ignored, so that producers may add some. `topic` is for types so frequent that
+    nobody should get them who does not ask for them; producer and consumers have to name the same.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     event_type: ClassVar[str] = ""
 
-    def __init_subclass__(cls, *, type: str = "", **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, type: str = "", topic: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not _TYPE.match(type):
             raise TypeError(f"{cls.__name__}: {type!r} is not of the form omnify.<service>.<noun>.<verb>.v<n>")
         cls.event_type = type
+        if topic and _APART.setdefault(type, topic) != topic:
+            raise TypeError(f"{cls.__name__}: {type} is on {_APART[type]}, not on {topic}")
 
 
 E = TypeVar("E", bound=EventData)
 
 
 def topic_of(event_type: str) -> str:
-    """The topic that carries an event type: `<service>-events`."""
-    return f"{event_type.split('.')[1]}-events"
+    """The topic that carries an event type: `<service>-events`, unless its class names another."""
+    return _APART.get(event_type) or f"{event_type.split('.')[1]}-events"
 
 
 class CloudEvent(BaseModel, Generic[E]):
