@@ -1,12 +1,14 @@
 """Dependencies of the routes."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from omnify_auth.devices import Client
 from omnify_auth.service import AuthService
 from omnify_shared.deps import service_of
+from omnify_shared.identity import LimitedPrincipal
 from omnify_shared.networks import client_address
 from omnify_shared.problems import Forbidden
 
@@ -32,3 +34,19 @@ async def client_of(request: Request) -> Client:
 
 
 ClientDep = Annotated[Client, Depends(client_of)]
+
+
+async def others_ended(
+    principal: LimitedPrincipal,
+    service: ServiceDep,
+    end_other_sessions: Annotated[
+        bool, Query(description="Whether the user's other sessions end everywhere within seconds.")
+    ] = False,
+) -> AsyncIterator[None]:
+    """Dependency of what changes factors: when that is done, ends the user's other sessions, if they ask for it."""
+    yield
+    if end_other_sessions:
+        await service.session_list.end_all(principal.user_id, kept=principal.session_id)
+
+
+CHANGES_FACTORS = [Depends(others_ended, scope="function")]

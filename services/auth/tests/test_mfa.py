@@ -141,6 +141,39 @@ async def test_setting_a_generator_up(lab: Any) -> None:
     assert claims(refreshed)["amr"] == ["pwd", "otp", "mfa"], "the session has shown both"
 
 
+async def test_a_changed_factor_ends_the_other_sessions_where_that_is_asked_for(lab: Any, travel: Travel) -> None:
+    ada = await person(lab)
+    other = (await lab.login(ada.form)).json()
+    ada.secret = (await ada.post("mfa/totp/setup")).json()["secret"]
+    refused = await ada.post("mfa/totp/verify?end_other_sessions=true", code=wrong(ada.now()))
+    assert refused.status_code == 401, "nothing changed, so nothing ends"
+    assert (await ada.post("mfa/totp/verify", code=ada.now())).status_code == 200, "not asked for"
+    assert (await lab.auth.get("/api/auth/me", other["access_token"])).status_code == 200
+    travel(timedelta(seconds=30))
+    body = {"method": "totp", "code": ada.now()}
+    assert (await ada.post("mfa/disable?end_other_sessions=true", **body)).status_code == 200
+    assert (await lab.auth.get("/api/auth/me", other["access_token"])).status_code == 401
+    assert (await lab.auth.post("refresh", refresh_token=other["refresh_token"])).status_code == 401
+    assert (await lab.auth.get("/api/auth/me", ada.token)).status_code == 200
+
+
+def test_all_that_changes_factors_can_end_the_other_sessions(lab: Any) -> None:
+    paths = lab.auth.app.openapi()["paths"]
+    offering = {
+        (method, path)
+        for path, routes in paths.items()
+        for method, route in routes.items()
+        if any(parameter["name"] == "end_other_sessions" for parameter in route.get("parameters", ()))
+    }
+    assert offering == {
+        ("post", "/api/mfa/totp/verify"),
+        ("post", "/api/mfa/disable"),
+        ("post", "/api/mfa/recovery-codes"),
+        ("post", "/api/mfa/passkeys"),
+        ("delete", "/api/mfa/passkeys/{passkey_id}"),
+    }
+
+
 async def test_a_setup_that_waits_too_long_is_void(lab: Any, travel: Travel) -> None:
     ada = await person(lab)
     ada.secret = (await ada.post("mfa/totp/setup")).json()["secret"]

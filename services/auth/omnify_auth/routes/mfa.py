@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
 
-from omnify_auth.deps import NO_STORE, ServiceDep
+from omnify_auth.deps import CHANGES_FACTORS, NO_STORE, ServiceDep
 from omnify_auth.factors import OTP_PROVEN
 from omnify_auth.records import Factors
 from omnify_auth.schemas.mfa import (
@@ -48,7 +48,7 @@ async def set_up(principal: FreshLimitedPrincipal, service: ServiceDep, response
     return SetupOut(status="pending_verification", secret=secret, uri=uri, qr_code=qr_code(uri))
 
 
-@router.post("/totp/verify")
+@router.post("/totp/verify", dependencies=CHANGES_FACTORS)
 async def verify(form: CodeIn, principal: LimitedPrincipal, service: ServiceDep, response: Response) -> VerifiedCodeOut:
     """Shows a code. The first one of a new app puts it to use, and brings ten recovery codes where there are none.
 
@@ -60,14 +60,14 @@ async def verify(form: CodeIn, principal: LimitedPrincipal, service: ServiceDep,
     return VerifiedCodeOut(success=True, recovery_codes=codes)
 
 
-@router.post("/recovery-codes")
+@router.post("/recovery-codes", dependencies=CHANGES_FACTORS)
 async def recovery_codes(principal: FreshLimitedPrincipal, service: ServiceDep, response: Response) -> RecoveryCodesOut:
     """Ten new recovery codes; older ones are void."""
     response.headers.update(NO_STORE)
     return RecoveryCodesOut(recovery_codes=await service.enrolment.new_recovery_codes(_holder(principal)))
 
 
-@router.post("/disable")
+@router.post("/disable", dependencies=CHANGES_FACTORS)
 async def disable(form: DisableIn, principal: FreshLimitedPrincipal, service: ServiceDep) -> SuccessOut:
     """Takes a factor away, against a code of it or a recovery code. Those go with the last factor."""
     await service.enrolment.remove_totp(_holder(principal), form.proof())

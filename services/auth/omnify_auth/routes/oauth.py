@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from omnify_auth.clients import OAuthClient
 from omnify_auth.deps import NO_STORE, ServiceDep
 from omnify_auth.oauth_forms import Form, credentials, form_of
-from omnify_auth.schemas.oauth import AppTokenOut
+from omnify_auth.schemas.oauth import AppTokenOut, IntrospectionOut, NothingOut
 from omnify_auth.service import AuthService
 from omnify_auth.service.app_sessions import Granted
 
@@ -71,7 +71,7 @@ _TOKEN_FORM = form_body(
 )
 
 
-@router.post("/oauth/revoke", openapi_extra=_TOKEN_FORM)
+@router.post("/oauth/revoke", response_model=NothingOut, openapi_extra=_TOKEN_FORM)
 async def revoke(request: Request, service: ServiceDep) -> JSONResponse:
     """Ends a token of the client's own (RFC 7009); 200 for any other one, too, which is left alone."""
     form = await form_of(request)
@@ -80,7 +80,7 @@ async def revoke(request: Request, service: ServiceDep) -> JSONResponse:
     return answered({})
 
 
-@router.post("/oauth/introspect", openapi_extra=_TOKEN_FORM)
+@router.post("/oauth/introspect", response_model=IntrospectionOut, openapi_extra=_TOKEN_FORM)
 async def introspect(request: Request, service: ServiceDep) -> JSONResponse:
     """What a token of the client's own is worth now (RFC 7662); any other one is not active."""
     form = await form_of(request)

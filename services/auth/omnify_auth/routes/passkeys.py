@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response, status
 
-from omnify_auth.deps import NO_STORE, ClientDep, ServiceDep
+from omnify_auth.deps import CHANGES_FACTORS, NO_STORE, ClientDep, ServiceDep
 from omnify_auth.factors import PASSKEY_PROVEN
 from omnify_auth.records import Passkey
 from omnify_auth.routes.sessions import tokens
@@ -40,7 +40,7 @@ async def passkey_options(principal: FreshLimitedPrincipal, service: ServiceDep,
     return CeremonyOut(ceremony_id=ceremony_id, options=options)
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, dependencies=CHANGES_FACTORS)
 async def add_passkey(
     form: NewPasskeyIn, principal: FreshLimitedPrincipal, service: ServiceDep, response: Response
 ) -> NewPasskeyOut:
@@ -51,7 +51,7 @@ async def add_passkey(
     return NewPasskeyOut(**_out(made).model_dump(), recovery_codes=codes)
 
 
-@router.delete("/{passkey_id}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/{passkey_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=CHANGES_FACTORS)
 async def remove_passkey(passkey_id: str, principal: FreshLimitedPrincipal, service: ServiceDep) -> None:
     """Takes a passkey away."""
     await service.passkeys.remove(_holder(principal), passkey_id)

@@ -111,6 +111,24 @@ class AppTokenOut(Output):
     id_token: str | None = Field(default=None, description="Who signed in (OpenID Connect), with the scope openid.")
 
 
+class NothingOut(Output):
+    """RFC 7009 §2.2: an answer says nothing of the token."""
+
+
+class IntrospectionOut(Output):
+    """RFC 7662 §2.2. Of a token that is not active nothing else is said, of a refresh token no `iss`, `aud` and `iat`."""
+
+    active: bool
+    client_id: str | None = None
+    sub: str | None = Field(default=None, description="The user, or the app where the token is its own.")
+    scope: str | None = Field(default=None, description="Space-separated.")
+    token_type: Literal["Bearer"] | None = None
+    iss: str | None = None
+    aud: str | None = None
+    iat: int | None = Field(default=None, description="Seconds since 1970.")
+    exp: int | None = Field(default=None, description="Seconds since 1970.")
+
+
 class UserInfoOut(Output):
     """OpenID Connect Core §5.3.2; what the scopes do not cover is left out."""
 
