@@ -116,7 +116,7 @@ class NothingOut(Output):
 
 
 class IntrospectionOut(Output):
-    """RFC 7662 §2.2. Of a token that is not active nothing else is said, of a refresh token no `iss`, `aud` and `iat`."""
+    """RFC 7662 §2.2. Of a token that is not active nothing else is said, of a refresh token no iss, aud and iat."""
 
     active: bool
     client_id: str | None = None
