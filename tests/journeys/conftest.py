@@ -1,13 +1,15 @@
 """What the journeys need beside the platform."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, async_playwright
 
 from omnify_local import data, paths
+from omnify_shared.testing import Platform
+from support.shops import Arrived, shop_at
 
 OPTIONS = (
     "--no-sandbox",
@@ -42,3 +44,10 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
 def cdnow_sample() -> Path:
     """6,919 real orders of 2,357 customers (CDNOW; Fader and Hardie)."""
     return data.fetch(paths.repository()) / data.SAMPLE
+
+
+@pytest.fixture(scope="module")
+def shop(platform: Platform) -> Iterator[Arrived]:
+    """What came to the shop's own server."""
+    with shop_at(platform.receiver_port) as came:
+        yield came

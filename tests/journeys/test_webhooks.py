@@ -1,48 +1,18 @@
 """Webhooks through the public door: an import reaches the shop's own server, other platforms reach the shop."""
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from standardwebhooks import Webhook
 
 from omnify_local.journey import Marketer
 from omnify_shared.testing import Platform
+from support.shops import COMPLETED, ORDER_OPTIONS, ORDERS, Arrived
 from support.vendors import VENDORS
 
 pytestmark = pytest.mark.guarantee("journeys")
-COMPLETED = "omnify.analytics.import.completed.v1"
-OPTIONS = {
-    "date_format": "%Y-%m-%d",
-    "currency": "EUR",
-    "columns": {"customer_id": "customer", "ordered_at": "day", "amount": "amount"},
-}
-ORDERS = b"customer,day,amount\n1,2020-01-01,7\n"
-
-
-@pytest.fixture(scope="module")
-def shop(platform: Platform) -> Iterator[list[tuple[dict[str, str], bytes]]]:
-    """What came to the shop's own server."""
-    came: list[tuple[dict[str, str], bytes]] = []
-
-    class Shop(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            came.append((dict(self.headers), self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", platform.receiver_port), Shop)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield came
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +20,10 @@ def ada(platform: Platform, new_marketer: Callable[..., Marketer]) -> Marketer:
     return new_marketer().join(platform.inbox)
 
 
-def test_an_import_is_told_to_the_shops_own_server(
-    platform: Platform, ada: Marketer, shop: list[tuple[dict[str, str], bytes]]
-) -> None:
+def test_an_import_is_told_to_the_shops_own_server(platform: Platform, ada: Marketer, shop: Arrived) -> None:
     form = {"url": f"http://127.0.0.1:{platform.receiver_port}/omnify", "event_types": [COMPLETED]}
     secret = ada.ask("POST", "/api/webhooks/endpoints", 201, json=form)["secret"]
-    imported = ada.start_import(ORDERS, OPTIONS)
+    imported = ada.start_import(ORDERS, ORDER_OPTIONS)
     deadline = time.monotonic() + 60
     while not shop:
         assert time.monotonic() < deadline, "nothing came"
