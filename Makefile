@@ -76,10 +76,10 @@ mutants: install ## Small defects in token, session, role and tenancy rules: wha
 # The reference set unless one is asked for; the whole run is bounded.
 FAULTS_SET = $(if $(filter file,$(origin SET)),mongo-kafka,$(SET))
 .PHONY: faults
-faults: install ## Break parts under load and check the books (SEED=n, ONLY=R3,R4, SET=...); also .omnify/faults.json
+faults: install ## Break parts under load and check the books (SEED=n, ONLY=R3,R4, SET=..., POINTS=files. of R7); also .omnify/faults.json
 	@$(RUN) system
 	@$(RUN) tools
-	@FAULTS_SCALE=full FAULTS_SEED=$(SEED) FAULTS_ONLY=$(ONLY) $(PYTEST) -q --set $(FAULTS_SET) --timeout 600 \
+	@FAULTS_SCALE=full FAULTS_SEED=$(SEED) FAULTS_ONLY=$(ONLY) FAULTS_POINTS=$(POINTS) $(PYTEST) -q --set $(FAULTS_SET) --timeout 600 \
 		--session-timeout 3000 tests/faults/drills
 
 .PHONY: soak

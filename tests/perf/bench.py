@@ -34,6 +34,7 @@ from perf import (
     services,
     sidecars,
     signing_in,
+    uploads,
 )
 from perf.measure import Row
 from perf.run import Run
@@ -61,6 +62,7 @@ PER_SET: dict[str, Part] = {
     "imports": lambda run: run.bench.imports(),
     "mails": lambda run: mails.rows(run.bench),
     "orders": lambda run: growth.orders(run.bench, run.sizes),
+    "uploads": lambda run: uploads.rows(run.bench),
     "webhooks": lambda run: hooks.rows(run),
     "users": lambda run: growth.users(run, run.sizes),
     "memory": lambda run: run.bench.memory(),

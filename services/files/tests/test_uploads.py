@@ -4,6 +4,7 @@ import io
 import random
 import socket
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -211,6 +212,21 @@ def test_giving_up_drops_the_bytes_and_frees_the_room(files: Any, tenant: Any) -
     assert tenant.patch(file_id, 5, b"56789").status_code == 410
     assert tenant.http.head(f"{UPLOADS}/{file_id}", headers=TUS).status_code == 410
     assert tenant.file(file_id)["state"] == "cancelled"
+
+
+def test_giving_up_while_bytes_come_leaves_none(files: Any, tenant: Any) -> None:
+    """Those that are on their way to the store when the others are dropped go, too."""
+    data = noise(12 * MiB)
+    file_id = tenant.created("a.txt", len(data))
+
+    def body() -> Iterator[bytes]:
+        yield data[: 5 * MiB]
+        wait_for(lambda: tenant.offset(file_id) >= 4 * MiB)
+        assert tenant.http.delete(f"/api/files/{file_id}").status_code == 204
+        yield data[5 * MiB :]
+
+    assert tenant.patch(file_id, 0, body()).status_code == 410
+    assert files.blobs_of(file_id) == []
 
 
 def test_the_room_of_an_organisation_is_taken_once_by_many_at_once(new_files: Any, set_name: str) -> None:

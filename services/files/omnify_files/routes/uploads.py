@@ -77,8 +77,8 @@ async def append(
 ) -> Response:
     """Adds bytes. Of several requests at once the newest goes on, the others get 409 or 423.
 
-    What has come counts even when the request breaks off, in pieces of 2 MiB at the latest; with a checksum all of it
-    or nothing.
+    What has come counts even when the request breaks off, and while it lasts all but the last 10 MiB; with a checksum
+    all of it or nothing.
     """
     tus.chunk_type(request.headers.get("content-type"))
     announced = request.headers.get("content-length")
