@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from omnify_auth.records import Record
 
 API_KEY_MOST = timedelta(days=366)
+API_KEY_ENDED = timedelta(days=1)  # how long a key is remembered whose user is no member any more
 
 
 class ApiKey(Record):

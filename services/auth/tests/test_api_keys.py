@@ -64,6 +64,33 @@ async def test_a_revoked_key_and_its_tokens_are_refused(lab: Any) -> None:
     assert (await ask(lab, who, "GET")).json()["api_keys"] == []
 
 
+async def test_a_removed_member_has_no_keys_and_coming_back_brings_none(lab: Any, new_person: Any) -> None:
+    owner = await new_person()
+    guest = await owner.colleague()
+    made = (await ask(lab, guest.tokens, "POST", **wanted(scopes=["analytics:view"]))).json()
+    text = (await exchange(lab, made["api_key"])).json()["access_token"]
+    assert (await lab.auth.get("/api/audit", text)).status_code == 403, "known, and may not"
+    assert (await owner.here("DELETE", f"/members/{guest.id}")).status_code == 204
+    assert (await exchange(lab, made["api_key"])).status_code == 401
+    assert (await lab.auth.get("/api/audit", text)).status_code == 401
+    store = lab.auth.service.store
+    assert (await store.api_keys.get(made["key_id"])).revoked_at
+    assert await store.api_key_lists.get(owner.organization_id, guest.id) is None
+
+    async def told(event: dict[str, Any]) -> Any:
+        return (
+            event["data"]
+            if event["data"].get("session_id") == made["key_id"] and "expires_at" in event["data"]
+            else None
+        )
+
+    assert (await lab.probe.first(told))["user_id"] == guest.id, "every service hears of it"
+    token = await owner.invited(guest.email)
+    await guest.refresh()
+    assert (await guest.ask("POST", "/invitations/accept", token=token)).status_code == 200
+    assert (await exchange(lab, made["api_key"])).status_code == 401
+
+
 async def test_only_the_gateway_exchanges_and_only_good_keys(lab: Any, travel: Callable[[timedelta], None]) -> None:
     who, other = await lab.signed_in(), await lab.signed_in()
     made = (await ask(lab, who, "POST", **wanted())).json()

@@ -8,12 +8,12 @@ from hashlib import sha256
 from uuid import UUID
 
 from omnify_auth.api_keys import API_KEY_MOST, ApiKey, ApiKeyList
-from omnify_auth.events import ApiKeyCreated, ApiKeyRevoked, SessionRevoked
+from omnify_auth.events import ApiKeyCreated
 from omnify_auth.records import User
 from omnify_auth.service.clients import may_yet_live
 from omnify_auth.service.directory import roles_in
+from omnify_auth.service.endings import key_ended
 from omnify_auth.service.roles import Roles
-from omnify_auth.settings import CLOCK_LEEWAY
 from omnify_auth.store import Store
 from omnify_auth.tokens import AccessToken, AccessTokens, App
 from omnify_shared import clock
@@ -22,7 +22,7 @@ from omnify_shared.documents import Emit
 from omnify_shared.identity import Principal
 from omnify_shared.ids import new_id
 from omnify_shared.problems import Conflict, Forbidden, NotFound, Unauthorized, Unprocessable
-from omnify_shared.revocations import TOKEN_LIFE, Revocations
+from omnify_shared.revocations import Revocations
 
 MOST = 50  # keys of a user in an organisation
 PREFIX = "omn_"
@@ -80,11 +80,7 @@ class ApiKeys:
         def change(key: ApiKey, emit: Emit) -> ApiKey:
             if (key.user_id, key.organization_id) != (actor.user_id, actor.organization_id) or key.revoked_at:
                 raise NotFound("no such API key")
-            now = clock.now()
-            whose = {"user_id": key.user_id, "organization_id": key.organization_id}
-            emit(ApiKeyRevoked(key_id=key_id, **whose))
-            emit(SessionRevoked(session_id=key_id, expires_at=now + TOKEN_LIFE + CLOCK_LEEWAY, **whose))
-            return key.model_copy(update={"revoked_at": now})
+            return key_ended(key, emit)
 
         try:
             await self._store.api_keys.update(key_id, change=change)

@@ -142,7 +142,10 @@ class Members:
         await self.settle(roster.organization_id, user_id)
 
     async def settle(self, organization_id: str, user_id: str) -> None:
-        """Has a user's document say what the roster says. Raises Contended where the roster never stands still."""
+        """Has a user's document say what the roster says, and ends the API keys of who is no member any more.
+
+        Raises Contended where the roster never stands still.
+        """
         for _ in range(TRIES):
             found = await self._store.rosters.load(organization_id)
             if found is None:
@@ -150,6 +153,8 @@ class Members:
             await self._copy(user_id, organization_id, found.value.membership(user_id))
             again = await self._store.rosters.load(organization_id)
             if again and again.version == found.version:
+                if not found.value.has(user_id):
+                    await self._endings.end_keys(organization_id, user_id)
                 return
         raise Contended("the organisation's members changed all the time")
 
