@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from omnify_auth.records import Record
 from omnify_auth.vault import Vault
 from omnify_shared.dapr.errors import AlreadyExists
-from omnify_shared.documents import Documents
+from omnify_shared.documents import Documents, Seen
 from omnify_shared.vault import KeysUnavailable, Sealed, decode, encode
 
 VERSION = 1
@@ -34,9 +34,9 @@ class ProfileKeys:
         self._vault = vault
         self._known: OrderedDict[str, tuple[float, AESGCM]] = OrderedDict()
 
-    async def seal(self, user_id: str, plain: bytes, record: str) -> Sealed:
-        """Encrypts `plain` for a record of the user; makes the key when there is none."""
-        cipher = await self._cipher(user_id) or await self._make(user_id)
+    async def seal(self, user_id: str, plain: bytes, record: str, *, seen: Seen[ProfileKey] | None = None) -> Sealed:
+        """Encrypts `plain` for a record of the user; makes the key when there is none. `seen` if it was just read."""
+        cipher = await self._cipher(user_id, seen) or await self._make(user_id)
         nonce = os.urandom(12)
         data = cipher.encrypt(nonce, plain, _about(user_id, record))
         return Sealed(key=VERSION, nonce=encode(nonce), data=encode(data))
@@ -58,11 +58,11 @@ class ProfileKeys:
         await self._documents.delete(user_id)
         return known
 
-    async def _cipher(self, user_id: str) -> AESGCM | None:
+    async def _cipher(self, user_id: str, seen: Seen[ProfileKey] | None = None) -> AESGCM | None:
         known = self._known.get(user_id)
         if known and time.monotonic() - known[0] < _KEPT_FOR:
             return known[1]
-        stored = await self._documents.get(user_id)
+        stored = seen.value if seen else await self._documents.get(user_id)
         return self._keep(user_id, await self._vault.open(stored.sealed, _name(user_id))) if stored else None
 
     async def _make(self, user_id: str) -> AESGCM:

@@ -186,7 +186,10 @@ class Session(Record):
 
 
 class ListedSession(Record):
-    """What was seen of the device that a session began on. `network` is the /24 or /48 of its address."""
+    """What was seen of the device that a session began on. `network` is the /24 or /48 of its address.
+
+    Both lie in `sealed`, under the key of the user's profile, and are None then.
+    """
 
     session_id: str
     device_id: str
@@ -194,6 +197,7 @@ class ListedSession(Record):
     network: str | None
     signed_in_at: datetime
     expires_at: datetime
+    sealed: Sealed | None = None
 
 
 class KnownDevice(Record):

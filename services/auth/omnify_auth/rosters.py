@@ -6,6 +6,7 @@ from datetime import datetime
 from omnify_auth.records import Membership, Record, User
 from omnify_shared import clock
 from omnify_shared.problems import Conflict, NotFound
+from omnify_shared.vault import Sealed
 
 OWNER = "owner"
 MOST_MEMBERS = 1000
@@ -22,7 +23,10 @@ class Member(Record):
 
 
 class Invitation(Record):
-    """An open invitation. Its id is its letter's; `name` is the name of the address in the directory."""
+    """An open invitation. Its id is its letter's; `name` is the name of the address in the directory.
+
+    `email` lies in `sealed`, under the service's key, and is empty then.
+    """
 
     invitation_id: str
     name: str
@@ -31,6 +35,7 @@ class Invitation(Record):
     invited_by: str
     invited_at: datetime
     expires_at: datetime
+    sealed: Sealed | None = None
 
 
 class Roster(Record):

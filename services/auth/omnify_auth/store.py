@@ -51,6 +51,7 @@ class Standing:
     factors: Factors | None
     organization: Organization | None
     sessions: Seen[UserSessions]
+    profile: Seen[ProfileKey]
 
 
 class Store:
@@ -132,6 +133,7 @@ class Store:
     async def standing(self, user_id: str, organization_id: str, name: str | None = None) -> Standing:
         """What the rest of a user's sign-in decides on, in one read; the guard that of the address' `name`, if any."""
         keys = [("factors", user_id), ("organization", organization_id), ("user_sessions", user_id)]
+        keys += [("profile_key", user_id)]
         keys += [("guard", name)] if name else []
         found = await self._state.get_many(key_of(kind, (key,)) for kind, key in keys)
         return Standing(
@@ -139,4 +141,5 @@ class Store:
             factors=self.factors.seen(found, user_id).value,
             organization=self.organizations.seen(found, organization_id).value,
             sessions=self.user_sessions.seen(found, user_id),
+            profile=self.profile_keys.seen(found, user_id),
         )

@@ -174,6 +174,28 @@ async def test_what_tells_who_somebody_is_lies_sealed_and_a_shredded_key_ends_it
     assert (await lab.auth.http.post(path, headers={"dapr-caller-app-id": "email"})).status_code == 404
 
 
+async def test_devices_and_who_is_invited_lie_sealed_and_are_shown_to_who_may_see_them(lab: Any) -> None:
+    form = await lab.verified()
+    login = {"email": form["email"], "password": form["password"]}
+    tokens = (await lab.auth.http.post("/api/auth/login", json=login, headers=SAW)).json()
+    user_id, organization_id = tokens["user"]["user_id"], tokens["user"]["organization_id"]
+    invited = f"guest-{new_id()}@example.com"
+    made = await post(lab, f"/api/organizations/{organization_id}/invitations", tokens, email=invited, role="member")
+    assert (made.status_code, made.json()["email"]) == (201, invited)
+    store = lab.auth.service.store
+    [listed] = (await store.user_sessions.get(user_id)).sessions
+    assert (listed.user_agent, listed.network, listed.sealed is None) == (None, None, False)
+    [invitation] = (await store.rosters.get(organization_id)).invitations
+    assert (invitation.email, invitation.sealed is None) == ("", False)
+    shown = (await lab.auth.get("/api/sessions", tokens["access_token"])).json()["sessions"]
+    assert [(one["user_agent"], one["network"]) for one in shown] == [(SAW["user-agent"], "203.0.113.0/24")]
+    exported = (await lab.auth.get("/api/auth/me/export", tokens["access_token"])).json()["sessions"]
+    assert [(one["user_agent"], one["network"]) for one in exported] == [(SAW["user-agent"], "203.0.113.0/24")]
+    path = f"/api/organizations/{organization_id}/invitations"
+    found = (await lab.auth.get(path, tokens["access_token"])).json()["invitations"]
+    assert [one["email"] for one in found] == [invited]
+
+
 async def test_sealed_values_belong_to_one_user_and_one_record(lab: Any) -> None:
     profiles = lab.auth.service.profiles
     ann, ben = new_id(), new_id()

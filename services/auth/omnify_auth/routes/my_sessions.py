@@ -21,7 +21,7 @@ Owner = Annotated[Principal, Depends(allowed("org:admin"))]
 async def sessions(principal: CurrentPrincipal, service: ServiceDep, response: Response) -> SessionsOut:
     """The user's sessions that go on, newest first."""
     response.headers.update(NO_STORE)
-    live = await service.session_list.live(principal.user_id)
+    live = await service.session_list.shown(principal.user_id)
     return SessionsOut(sessions=tuple(_out(one, principal.session_id) for one in live), count=len(live))
 
 

@@ -84,7 +84,7 @@ class AuthService:
         )
         self.address_change = AddressChange(self.directory, store, self.letters, flood)
         self.verifications = Verifications(store, settings)
-        self.session_list = SessionList(store, endings, self.letters, settings)
+        self.session_list = SessionList(store, sealing, endings, self.letters, settings)
         access_tokens = AccessTokens(self.keyring, settings.access_token_ttl)
         self.session_policies = SessionPolicies(store, settings)
         self.sessions = Sessions(store, access_tokens, roots, endings, self.session_list, self.letters, settings)
@@ -98,17 +98,17 @@ class AuthService:
         revocations = platform.identity.revocations
         self.clients = Clients(store, revocations)
         self.api_keys = ApiKeys(store, access_tokens, revocations)
-        self._organize(flood, endings, settings)
+        self._organize(flood, sealing, endings, settings)
         self._provide(roots, endings, access_tokens, platform.identity, settings)
         self._look_after_data(platform, sealing, endings, settings)
         self.step_up = StepUp(store, passwords, factor, self.sessions)
 
-    def _organize(self, flood: MailFlood, endings: Endings, settings: AuthSettings) -> None:
+    def _organize(self, flood: MailFlood, sealing: Sealing, endings: Endings, settings: AuthSettings) -> None:
         self.roles = Roles(self.store)
         self.grants = Grants(self.store, endings)
         self.members = Members(self.store, self.roles, endings)
         self.invitations = Invitations(
-            self.directory, self.store, self.hasher, self.letters, flood, self.members, self.roles, settings
+            self.directory, self.store, self.hasher, sealing, self.letters, flood, self.members, settings
         )
         self.factor_recovery = FactorRecovery(self.directory, self.store, self.letters, flood, self.members, endings)
         self.organizations = Organizations(
@@ -134,7 +134,7 @@ class AuthService:
 
     def _look_after_data(self, platform: Platform, sealing: Sealing, endings: Endings, settings: AuthSettings) -> None:
         self.consents = ConsentBook(self.store, sealing, Library.packaged())
-        self.exports = Exports(self.directory, self.store, self.consents, PeerExports(platform.invoker))
+        self.exports = Exports(self.directory, self.store, self.consents, sealing, PeerExports(platform.invoker))
         leaving = Leaving(self.store, self.members, self.organizations, self.profiles)
         self.erasures = Erasures(self.store, self.directory, self.letters, leaving, endings, settings)
         self.accounts = Accounts(self.store, self.directory, self.letters, endings)

@@ -1,10 +1,11 @@
 """What is held about one user, for that user. Made when it is asked for, so that no copy lies anywhere."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TypeVar
 
 from omnify_auth.api_keys import ApiKey
-from omnify_auth.records import Factors, Membership, Record, User
+from omnify_auth.records import Factors, KnownDevice, ListedSession, Membership, Record, User
 from omnify_auth.schemas.exports import (
     ExportedAccount,
     ExportedApiKey,
@@ -20,6 +21,7 @@ from omnify_auth.schemas.types import Output
 from omnify_auth.service.consents import ConsentBook
 from omnify_auth.service.directory import Directory
 from omnify_auth.service.peer_exports import PeerExports
+from omnify_auth.service.sealing import Sealing
 from omnify_auth.store import Store
 from omnify_shared import clock
 
@@ -29,19 +31,22 @@ Shown = TypeVar("Shown", bound=Output)
 class Exports:
     """Reads the documents of one user; secrets and digests of them stay where they are."""
 
-    def __init__(self, directory: Directory, store: Store, consents: ConsentBook, peers: PeerExports) -> None:
+    def __init__(
+        self, directory: Directory, store: Store, consents: ConsentBook, sealing: Sealing, peers: PeerExports
+    ) -> None:
         self._directory = directory
         self._consents = consents
+        self._sealing = sealing
         self._peers = peers
         self._store = store
 
     async def of(self, user_id: str) -> ExportOut:
         """All about a user. Raises NotFound when the account is gone."""
         user = await self._directory.contact(user_id)
-        organizations, keys, listed, factors, consents, services = await asyncio.gather(
+        organizations, keys, (sessions, devices), factors, consents, services = await asyncio.gather(
             asyncio.gather(*(self._organization(one) for one in user.memberships)),
             self._api_keys(user),
-            self._store.user_sessions.get(user_id),
+            self._sign_ins(user_id),
             self._store.factors.get(user_id),
             self._consents.history(user_id),
             self._peers.of(user_id),
@@ -51,8 +56,8 @@ class Exports:
             made_at=clock.now(),
             account=_shown(ExportedAccount, user),
             organizations=tuple(organizations),
-            sessions=tuple(_shown(ExportedSession, one) for one in (listed.sessions if listed else ())),
-            devices=tuple(_shown(ExportedDevice, one) for one in (listed.devices if listed else ())),
+            sessions=tuple(_shown(ExportedSession, one) for one in sessions),
+            devices=tuple(_shown(ExportedDevice, one) for one in devices),
             second_factors=_factors(factors),
             api_keys=tuple(_shown(ExportedApiKey, key) for key in keys),
             consents=tuple(_shown(ExportedConsent, one) for one in consents.history),
@@ -64,6 +69,12 @@ class Exports:
         return ExportedMembership(
             organization_id=membership.organization_id, name=found.name if found else None, roles=membership.roles
         )
+
+    async def _sign_ins(self, user_id: str) -> tuple[list[ListedSession], Sequence[KnownDevice]]:
+        listed = await self._store.user_sessions.get(user_id)
+        if listed is None:
+            return [], ()
+        return [await self._sealing.session(user_id, one) for one in listed.sessions], listed.devices
 
     async def _api_keys(self, user: User) -> list[ApiKey]:
         found: list[ApiKey] = []

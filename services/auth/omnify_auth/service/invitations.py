@@ -21,6 +21,7 @@ from omnify_auth.service.flood import MailFlood
 from omnify_auth.service.letters import Letters
 from omnify_auth.service.members import Members
 from omnify_auth.service.roles import Roles
+from omnify_auth.service.sealing import Sealing
 from omnify_auth.service.strength import refuse_weak
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
@@ -54,19 +55,20 @@ class Invitations:
         directory: Directory,
         store: Store,
         hasher: Hasher,
+        sealing: Sealing,
         letters: Letters,
         flood: MailFlood,
         members: Members,
-        roles: Roles,
         settings: AuthSettings,
     ) -> None:
         self._directory = directory
         self._store = store
         self._hasher = hasher
+        self._sealing = sealing
         self._letters = letters
         self._flood = flood
         self._members = members
-        self._roles = roles
+        self._roles = Roles(store)
         self._settings = settings
 
     async def invite(self, actor: Principal, email: str, role: str) -> Invitation:
@@ -90,10 +92,12 @@ class Invitations:
             expires_at=now + self._settings.invitation_ttl,
         )
 
+        kept = await self._sealing.of_invitation(actor.organization_id, invitation)
+
         def change(roster: Roster, emit: Emit) -> Roster:
             member = roster.member(actor.user_id)
             book.check_gives(() if member.disabled_at else member.roles, role)
-            added = invited(roster, invitation)
+            added = invited(roster, kept)
             whose = {"organization_id": roster.organization_id, "actor_id": actor.user_id}
             emit(MemberInvited(**whose, invitation_id=invitation.invitation_id, role=role))
             if letter:
@@ -106,7 +110,8 @@ class Invitations:
     async def of(self, actor: Principal) -> Sequence[Invitation]:
         """The open invitations of the actor's organisation, newest first."""
         roster = await self._members.roster(actor)
-        return tuple(reversed(roster.open(clock.now())))
+        found = reversed(roster.open(clock.now()))
+        return tuple([await self._sealing.invitation(roster.organization_id, one) for one in found])
 
     async def withdraw(self, actor: Principal, invitation_id: str) -> None:
         """Voids an invitation. Raises NotFound."""
@@ -131,6 +136,7 @@ class Invitations:
             _, invitation = without(roster, letter.letter_id)
         except NotFound:
             raise InvalidToken from None
+        invitation = await self._sealing.invitation(organization_id, invitation)
         owner = await self._directory.owner(invitation.name)
         has_account = owner is not None and owner.verified_at is not None
         return Offer(organization_id, organization.name, invitation, has_account)

@@ -1,18 +1,21 @@
-"""What of a stored letter or consent tells who somebody is, sealed and opened."""
+"""What of a stored letter, consent, session or invitation tells who somebody is, sealed and opened."""
 
 import json
 from typing import Any
 
-from omnify_auth.profiles import ProfileKeys
-from omnify_auth.records import Consent, Consents, Letter
+from omnify_auth.profiles import ProfileKey, ProfileKeys
+from omnify_auth.records import Consent, Consents, Letter, ListedSession
+from omnify_auth.rosters import Invitation
 from omnify_auth.vault import Vault
+from omnify_shared.documents import Seen
 
 _OF_LETTERS = ("to", "full_name", "values")
 _NOTHING: dict[str, Any] = {"to": "", "full_name": "", "values": {}}
 
 
 class Sealing:
-    """Under the key of the user's profile, but for a letter that has to outlive it (`sealed_by`)."""
+    """Under the key of the user's profile, but for a letter that has to outlive it (`sealed_by`), and for invitations,
+    whose address may be nobody's yet: those under the service's key."""
 
     def __init__(self, profiles: ProfileKeys, vault: Vault) -> None:
         self._profiles = profiles
@@ -48,6 +51,31 @@ class Sealing:
         history = [await self._opened(stored.user_id, one) for one in stored.history]
         return stored.model_copy(update={"history": tuple(history)})
 
+    async def of_session(self, user_id: str, seen: ListedSession, key: Seen[ProfileKey]) -> ListedSession:
+        """A listed session as it is stored; `key` is the user's, as just read."""
+        plain = _packed({"user_agent": seen.user_agent, "network": seen.network})
+        sealed = await self._profiles.seal(user_id, plain, f"session/{seen.session_id}", seen=key)
+        return seen.model_copy(update={"user_agent": None, "network": None, "sealed": sealed})
+
+    async def session(self, user_id: str, stored: ListedSession) -> ListedSession:
+        """A listed session as it was seen."""
+        if stored.sealed is None:
+            return stored
+        plain = await self._profiles.open(user_id, stored.sealed, f"session/{stored.session_id}")
+        return stored.model_copy(update={"sealed": None} | (json.loads(plain) if plain else {}))
+
+    async def of_invitation(self, organization_id: str, invitation: Invitation) -> Invitation:
+        """An invitation as it is stored."""
+        sealed = await self._vault.seal(_packed({"email": invitation.email}), _about(organization_id, invitation))
+        return invitation.model_copy(update={"email": "", "sealed": sealed})
+
+    async def invitation(self, organization_id: str, stored: Invitation) -> Invitation:
+        """An invitation as it was made."""
+        if stored.sealed is None:
+            return stored
+        plain = await self._vault.open(stored.sealed, _about(organization_id, stored))
+        return stored.model_copy(update={"sealed": None} | json.loads(plain))
+
     async def _opened(self, user_id: str, consent: Consent) -> Consent:
         if consent.seen is None:
             return consent
@@ -57,3 +85,7 @@ class Sealing:
 
 def _packed(values: dict[str, Any]) -> bytes:
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _about(organization_id: str, invitation: Invitation) -> str:
+    return f"invitation/{organization_id}/{invitation.invitation_id}"

@@ -9,10 +9,11 @@ from omnify_auth.events import LetterRequested
 from omnify_auth.records import EndReason, KnownDevice, ListedSession, Session, User, UserSessions
 from omnify_auth.service.endings import Endings
 from omnify_auth.service.letters import Letters
+from omnify_auth.service.sealing import Sealing
 from omnify_auth.settings import AuthSettings
-from omnify_auth.store import Store
+from omnify_auth.store import Standing, Store
 from omnify_shared import clock
-from omnify_shared.documents import Emit, Seen
+from omnify_shared.documents import Emit
 from omnify_shared.problems import NotFound
 
 _DEVICES = 30  # known ones of a user; the one not used for longest is forgotten
@@ -29,16 +30,19 @@ class LiveSession:
 class SessionList:
     """A session is listed before its first token is handed out, so none goes on unseen."""
 
-    def __init__(self, store: Store, endings: Endings, letters: Letters, settings: AuthSettings) -> None:
+    def __init__(
+        self, store: Store, sealing: Sealing, endings: Endings, letters: Letters, settings: AuthSettings
+    ) -> None:
         self._store = store
+        self._sealing = sealing
         self._endings = endings
         self._letters = letters
         self._most = settings.sessions_per_user
 
-    async def add(self, user: User, session: Session, client: Client, before: Seen[UserSessions]) -> None:
+    async def add(self, user: User, session: Session, client: Client, standing: Standing) -> None:
         """Lists a new session, ends the oldest beyond the limit, and tells the user of a device not seen before.
 
-        `before` is the list as read a moment ago.
+        `standing` was read a moment ago.
         """
         seen = ListedSession(
             session_id=session.session_id,
@@ -48,20 +52,28 @@ class SessionList:
             signed_in_at=session.signed_in_at,
             expires_at=session.expires_at,
         )
+        before = standing.sessions
         known = before.value or _nothing(user.user_id)
         over = await self._room_made(user, known)
         notice = await self._notice(user, seen) if known.devices and not _knows(known, seen) else None
 
+        kept = await self._sealing.of_session(user.user_id, seen, standing.profile)
+
         def change(listed: UserSessions, emit: Emit) -> UserSessions:
             if notice and not _knows(listed, seen):
                 emit(notice)
-            return _with(listed, seen, over)
+            return _with(listed, kept, over)
 
         nothing = _nothing(user.user_id)
         await self._store.user_sessions.upsert(user.user_id, initial=lambda: nothing, change=change, seen=before)
 
+    async def shown(self, user_id: str) -> tuple[LiveSession, ...]:
+        """As `live`, with what was seen of their devices."""
+        found = await self.live(user_id)
+        return tuple([LiveSession(await self._sealing.session(user_id, one.seen), one.session) for one in found])
+
     async def live(self, user_id: str) -> tuple[LiveSession, ...]:
-        """The sessions of a user that go on, newest first."""
+        """The sessions of a user that go on, newest first; what was seen of their devices is sealed."""
         user = await self._store.users.get(user_id)
         return await self._live(user, await self._of(user_id)) if user else ()
 

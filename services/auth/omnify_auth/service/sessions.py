@@ -180,7 +180,7 @@ class Sessions:
         whose = {"user_id": user.user_id, "organization_id": session.organization_id}
         begun = SessionStarted(**whose, session_id=session_id, amr=amr)
         await self._store.sessions.create(session_id, value=session, events=[begun], fresh=True)
-        await self._list.add(user, session, client, standing.sessions)
+        await self._list.add(user, session, client, standing)
         reach(WRITTEN)
         return await self._signed_in(session, user, token, standing.organization)
 
