@@ -38,6 +38,18 @@ class Entry(BaseModel):
     detail: str | None = None
 
 
+class Handover(BaseModel):
+    """That a mail is about to be handed to a provider, written before; it stays until it is known how that ended.
+
+    The provider may still tell until `until`; then the mail is sent again.
+    """
+
+    provider: str
+    attempt: int
+    at: datetime
+    until: datetime
+
+
 class MailRecord(BaseModel):
     """What is known of one mail. `reference` is the id that its reason is known by."""
 
@@ -57,6 +69,7 @@ class MailRecord(BaseModel):
     recipient_key: str | None = None
     timeline: tuple[Entry, ...] = ()
     delivery: Delivery | None = None
+    handover: Handover | None = None
 
 
 class LetterMail(MailRecord):

@@ -33,6 +33,11 @@ class EmailSettings(Settings):
     # How often mails that wait for another try are looked through.
     poll_interval: float = Field(default=2, gt=0)
 
+    # How long a provider is given to tell of a mail that it may have taken before it is sent again: mails that
+    # organisations asked for, and security mails, which may not come late.
+    outcome_wait: float = Field(default=900, ge=0)
+    security_outcome_wait: float = Field(default=120, ge=0)
+
     # Mails that an organisation may ask for within an hour, and test mails of one person within one.
     organization_rate: int = Field(default=2000, gt=0)
     test_rate: int = Field(default=10, gt=0)

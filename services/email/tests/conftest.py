@@ -13,7 +13,7 @@ import httpx2 as httpx
 import pytest
 from dapr.proto import api_service_v1, api_v1
 
-from omnify_local import secrets
+from omnify_local import paths, secrets
 from omnify_local.ports import LOOPBACK, answers, free_port
 from omnify_local.processes import Process, tail
 from omnify_shared import clock
@@ -60,7 +60,7 @@ class Post:
         self.email.environment.update(environment)
         self.start_smtp()
         key = secrets.read(self.home.path, "email").get("sendgrid-api-key", "no key")
-        self._server("sendgrid", self.sendgrid_port, key)
+        self._server("sendgrid", self.sendgrid_port, key, self.email.url, self.email.sidecar.tokens.app)
         for service in (self.auth, self.email):
             service.sidecar.launch()
             service.launch()
@@ -89,7 +89,8 @@ class Post:
             str(self.folder / f"{name}.jsonl"),
             *more,
         ]
-        server = Process(name, command, log=self.home.logs / f"{name}.log")
+        ours = {"PYTHONPATH": str(paths.repository() / "tests")}
+        server = Process(name, command, log=self.home.logs / f"{name}.log", env=ours)
         self.servers[name] = server
         server.wait_until(lambda: answers(port), timeout=20)
 

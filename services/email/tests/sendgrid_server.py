@@ -1,18 +1,25 @@
-"""A strict stand-in for SendGrid's v3 API: `python sendgrid_server.py <port> <file> <key>`.
+"""A strict stand-in for SendGrid's v3 API: `python sendgrid_server.py <port> <file> <key> <url> <token>`.
 
 It takes nothing but a well-formed POST /v3/mail/send. The recipient's local part says what happens: `busy…` gets 429
-on its first try, `down…` 503 on every one, `bad…` 400. Requests that it took are lines of JSON in the file.
+on its first try, `down…` 503 on every one, `bad…` 400. Requests that it took are lines of JSON in the file. It
+tells the email service at `url` of each, signed, until that answers with 200; of a mail to `mute…` it never does.
 """
 
 import json
 import sys
+import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx2 as httpx
 import jsonschema
 
-PORT, FILE, KEY = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+from support.sendgrid import PATH, batch, event
+
+PORT, FILE = int(sys.argv[1]), Path(sys.argv[2])
+KEY, URL, TOKEN = sys.argv[3:]
 PERSON = {
     "type": "object",
     "properties": {"email": {"type": "string", "pattern": "^[^@ ]+@[^@ ]+$"}, "name": {"type": "string"}},
@@ -82,6 +89,7 @@ class SendGrid(BaseHTTPRequestHandler):
         if status == 202:
             with FILE.open("a") as taken:
                 taken.write(body.decode().replace("\n", "") + "\n")
+            threading.Thread(target=tell, args=(json.loads(body),), daemon=True).start()
         answer = b"" if status == 202 else json.dumps({"errors": [{"message": error}]}).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
@@ -113,6 +121,19 @@ class SendGrid(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def tell(mail: dict[str, Any]) -> None:
+    recipient, reference = mail["personalizations"][0]["to"][0]["email"], mail["custom_args"]["omnify_mail"]
+    while not recipient.startswith("mute"):
+        body, headers = batch(*(event(reference, what, recipient) for what in ("processed", "delivered")))
+        try:
+            headers["dapr-api-token"] = TOKEN
+            if httpx.post(URL + PATH, content=body, headers=headers, timeout=10).is_success:
+                return
+        except httpx.HTTPError:
+            pass  # away: told again, as SendGrid does for a day
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from omnify_email.senders.failover import Failover
-from omnify_email.senders.mail import Mail
+from omnify_email.senders.mail import Before, Mail
 from omnify_email.settings import EmailSettings, Provider
 from omnify_shared.secrets import Secrets
 
@@ -14,9 +14,10 @@ class MailSender(Protocol):
     """Hands a mail to a provider."""
 
     name: str
+    tells: bool  # whether events of the provider's say what became of a mail
 
-    async def send(self, mail: Mail) -> None:
-        """Returns once the provider has taken the mail. Raises TransientError, PermanentError."""
+    async def send(self, mail: Mail, before: Before) -> None:
+        """Returns once the provider has taken the mail. Raises TransientError, PermanentError, what `before` raises."""
 
 
 def senders_for(settings: EmailSettings, secrets: Secrets) -> Failover:

@@ -1,7 +1,8 @@
 """Providers in order of preference: the next one is tried where the one before has surely not taken the mail."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -56,9 +57,10 @@ class Failover:
         self._ways = [(sender, breaker()) for sender in senders]
         self.name = "+".join(sender.name for sender in senders)
 
-    async def send(self, mail: Mail) -> str:
-        """Hands the mail to the first provider that takes it, and says which. Raises TransientError, PermanentError.
+    async def send(self, mail: Mail, before: "Callable[[MailSender], Awaitable[None]]") -> str:
+        """Hands the mail to the first provider that takes it, and says which; `before` is awaited before each could.
 
+        Raises TransientError, PermanentError, what `before` raises.
         A provider that broke off half-way may have taken the mail: nobody else is asked, so that no copy is made.
         """
         reasons: list[str] = []
@@ -67,7 +69,7 @@ class Failover:
                 reasons.append(f"{sender.name}: left alone after failures")
                 continue
             try:
-                await sender.send(mail)
+                await sender.send(mail, partial(before, sender))
             except PermanentError:
                 breaker.succeeded()
                 raise

@@ -1,7 +1,10 @@
 """What a provider is handed."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+
+Before = Callable[[], Awaitable[None]]
+"""Awaited right before the provider could take the mail; when it raises, nothing is handed over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sendgrid import SendGridAPIClient
 
 from omnify_email.errors import PermanentError, TransientError
 from omnify_email.senders import SENDGRID_API_KEY
-from omnify_email.senders.mail import Mail
+from omnify_email.senders.mail import Before, Mail
 from omnify_email.settings import EmailSettings
 from omnify_shared.dapr.errors import SidecarError
 from omnify_shared.secrets import Secrets
@@ -23,6 +23,7 @@ class SendGridSender:
     """The SDK is synchronous, so each call runs in a thread; its timeout bounds the thread's life."""
 
     name = "sendgrid"
+    tells = True
 
     def __init__(self, settings: EmailSettings, secrets: Secrets) -> None:
         self._secrets = secrets
@@ -30,13 +31,14 @@ class SendGridSender:
         self._timeout = settings.send_timeout
         self._sender = {"email": settings.sender_address, "name": settings.sender_name}
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, before: Before) -> None:
         """See MailSender. A refused key (401, 403) is transient: the mail is good, the operator has to act."""
         payload = self._payload(mail)
         try:
             key = await self._secrets.get(SENDGRID_API_KEY)
         except SidecarError as error:
             raise TransientError(f"sendgrid: no key ({type(error).__name__})") from error
+        await before()
         try:
             await asyncio.to_thread(self._post, key, payload)
         except HTTPError as error:

@@ -4,47 +4,53 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from typing import Any
 
 import aiosmtplib
 import dkim
 
 from omnify_email.errors import PermanentError, TransientError
-from omnify_email.senders.mail import Mail, Signing
+from omnify_email.senders.mail import Before, Mail, Signing
 from omnify_email.settings import EmailSettings
 from omnify_shared import clock
 
 _NOBODY = frozenset({550, 551, 553})  # RFC 5321 §4.2.3: no such mailbox, not here, not a name that there could be
 
 
+class _Client(aiosmtplib.SMTP):
+    """Asks before DATA: until then a server can't have taken the mail, whatever breaks."""
+
+    before: Before
+    asked = False
+
+    async def data(self, message: str | bytes, /, **options: Any) -> aiosmtplib.SMTPResponse:
+        await self.before()
+        self.asked = True
+        return await super().data(message, **options)
+
+
 class SmtpSender:
     """One connection per mail: simple, and no state to lose."""
 
     name = "smtp"
+    tells = False
 
     def __init__(self, settings: EmailSettings) -> None:
         self._server = settings.smtp
         self._timeout = settings.send_timeout
         self._sender = _address(settings.sender_name, settings.sender_address)
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail, before: Before) -> None:
         """See MailSender."""
         message = self._message(mail)
-        whole = self._signed(message, mail.signing) if mail.signing else message
-        server = self._server
-        user, password = server.login or (None, None)
+        sender = (mail.sender or (self._sender.addr_spec,))[0]
+        client = self._client(before)
         try:
-            await aiosmtplib.send(
-                whole,
-                sender=(mail.sender or (self._sender.addr_spec,))[0],
-                recipients=[mail.recipient],
-                hostname=server.host,
-                port=server.port,
-                username=user,
-                password=password,
-                use_tls=server.implicit_tls,
-                start_tls=server.starttls,
-                timeout=self._timeout,
-            )
+            async with client:
+                if mail.signing:
+                    await client.sendmail(sender, [mail.recipient], self._signed(message, mail.signing))
+                else:
+                    await client.send_message(message, sender=sender, recipients=[mail.recipient])
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _refused(error.recipients[0].code, of_recipient=True) from error
         except aiosmtplib.SMTPDataError as error:
@@ -55,7 +61,22 @@ class SmtpSender:
         except (aiosmtplib.SMTPConnectError, ConnectionRefusedError) as error:
             raise TransientError(f"smtp: {type(error).__name__}") from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise TransientError(f"smtp: {type(error).__name__}", certain=False) from error
+            raise TransientError(f"smtp: {type(error).__name__}", certain=not client.asked) from error
+
+    def _client(self, before: Before) -> _Client:
+        server = self._server
+        user, password = server.login or (None, None)
+        client = _Client(
+            hostname=server.host,
+            port=server.port,
+            username=user,
+            password=password,
+            use_tls=server.implicit_tls,
+            start_tls=server.starttls,
+            timeout=self._timeout,
+        )
+        client.before = before
+        return client
 
     def _message(self, mail: Mail) -> EmailMessage:
         message = EmailMessage()

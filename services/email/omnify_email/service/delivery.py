@@ -6,24 +6,24 @@ import random
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from opentelemetry.trace import SpanKind
 
 from omnify_email.addresses import masked
-from omnify_email.errors import MailNotFailed, NothingToSend, PermanentError, SendError, UnknownMail
-from omnify_email.events import MessageSent, MessageSuppressed
+from omnify_email.errors import MailNotFailed, NothingToSend, PermanentError, SendError, TransientError, UnknownMail
 from omnify_email.metrics import MailMetrics
 from omnify_email.records import MailRecord, MessageRecord
+from omnify_email.senders import MailSender
 from omnify_email.senders.failover import Failover
 from omnify_email.senders.mail import Mail
+from omnify_email.service import outcomes
 from omnify_email.service.contents import Composed, Contents
 from omnify_email.service.domains import Domains
 from omnify_email.service.standings import Standings
 from omnify_email.settings import EmailSettings
 from omnify_email.store import Store
-from omnify_email.store.mails import FINAL, TRIES, InHand, is_message_id
+from omnify_email.store.mails import FINAL, TRIES, InHand, TakenOver, is_message_id
 from omnify_shared import clock
 from omnify_shared.faults import point, reach
 from omnify_shared.ids import new_id
@@ -101,7 +101,10 @@ class Delivery:
         if mail.status != "sending":
             return mail
         reach(CLAIMED)
-        return await self._try(mail)
+        try:
+            return await self._try(mail)
+        except TakenOver as taken_over:
+            return taken_over.mail
 
     def wake(self) -> None:
         """Has this replica look through the waiting mails at once."""
@@ -180,8 +183,12 @@ class Delivery:
         return ended
 
     async def _ended(self, mail: MailRecord) -> MailRecord:
+        if mail.event_id not in self._unrecorded and (open_still := await self._awaited(mail)):
+            return open_still
         try:
             sent = await self._sent_once(mail)
+        except TakenOver:
+            raise
         except NothingToSend as nothing:
             return await self._store.end(mail, "skipped", reason=str(nothing))
         except Suppressed as suppressed:
@@ -190,21 +197,29 @@ class Delivery:
             await self._store.end(mail, "failed", reason=str(error))
             raise
         except Exception as error:
-            return await self._postpone(mail, _reason(error))
+            return await self._postpone(mail, error)
         reach(SENT)
         log.info("mail sent", event_id=mail.event_id, kind=mail.kind, attempts=mail.attempts)
         known = {"recipient_key": sent.recipient_key, "provider": sent.provider, "reason": None}
-        events = [MessageSent(**about(mail))] if isinstance(mail, MessageRecord) else []
-        ended = await self._store.end(mail, "sent", *events, **known)
+        ended = await self._store.end(mail, "sent", *outcomes.sent(mail), **known)
         self._unrecorded.pop(mail.event_id, None)
         reach(RECORDED)
         return ended
+
+    async def _awaited(self, mail: MailRecord) -> MailRecord | None:
+        """Lets a mail wait that an earlier try may have handed over, as long as its provider may still tell of it."""
+        open_still = mail.handover
+        if open_still is None or open_still.until <= clock.now():
+            return None
+        reason = f"{open_still.provider}: not known yet whether it took the mail"
+        log.warning("mail may have left", event_id=mail.event_id, provider=open_still.provider)
+        return await self._store.postpone(mail, open_still.until, reason, attempts=mail.attempts - 1)
 
     async def _suppress(self, mail: MailRecord, suppressed: Suppressed) -> MailRecord:
         known = {"reason": f"suppressed: {suppressed.reason}", "recipient_key": suppressed.recipient_key}
         if not isinstance(mail, MessageRecord):
             return await self._store.end(mail, "skipped", **known)
-        event = MessageSuppressed(**about(mail), reason=suppressed.reason)
+        event = outcomes.suppressed(mail, suppressed.reason)
         return await self._store.end(mail, "suppressed", event, **known)
 
     async def _sent_once(self, mail: MailRecord) -> Sent:
@@ -218,13 +233,15 @@ class Delivery:
             del self._unrecorded[next(iter(self._unrecorded))]
         return sent
 
-    async def _postpone(self, mail: MailRecord, reason: str) -> MailRecord:
+    async def _postpone(self, mail: MailRecord, error: Exception) -> MailRecord:
+        reason = _reason(error)
         if mail.attempts >= TRIES:
             await self._store.end(mail, "failed", reason=reason)
             raise PermanentError(f"given up after {mail.attempts} tries: {reason}")
         wait = min(FIRST_WAIT * 3 ** (mail.attempts - 1), LONGEST_WAIT)
         log.warning("mail waits", event_id=mail.event_id, reason=reason, attempts=mail.attempts, seconds=wait.seconds)
-        return await self._store.postpone(mail, clock.now() + wait, reason)
+        known = {"handover": None} if isinstance(error, TransientError) and error.certain else {}
+        return await self._store.postpone(mail, clock.now() + wait, reason, **known)
 
     async def _send(self, mail: MailRecord) -> Sent:
         composed = await self._contents.of(mail)
@@ -235,13 +252,20 @@ class Delivery:
         letter = await self._letter(mail.event_id, composed)
         attributes = {"omnify.mail.kind": mail.kind, "omnify.mail.provider": self._sender.name}
         with self._metrics.tracing.span("send mail", SpanKind.CLIENT, attributes):
-            provider = await self._handed(letter, composed)
+            provider = await self._handed(mail, letter, composed)
         return Sent(composed.address_key, provider)
 
-    async def _handed(self, letter: Mail, composed: Composed) -> str:
+    async def _handed(self, mail: MailRecord, letter: Mail, composed: Composed) -> str:
         """Which provider took the mail. An organisation's mail that finds nobody stops those that would follow."""
+        settings = self._settings
+        wait = settings.security_outcome_wait if composed.category == "security" else settings.outcome_wait
+
+        async def before(sender: MailSender) -> None:
+            until = clock.now() + timedelta(seconds=wait if sender.tells else 0)
+            await self._store.hand_over(mail, sender.name, until, composed.address_key)
+
         try:
-            return await self._sender.send(letter)
+            return await self._sender.send(letter, before)
         except PermanentError as error:
             if error.nobody and composed.organization_id:
                 shown = masked(composed.recipient)
@@ -267,7 +291,11 @@ class Delivery:
 
     async def send_test(self, composed: Composed) -> None:
         """Sends a mail that nobody asked for but its recipient, in one try. Raises TransientError, PermanentError."""
-        await self._sender.send(await self._letter(new_id(), composed))
+
+        async def unrecorded(_: MailSender) -> None:
+            pass
+
+        await self._sender.send(await self._letter(new_id(), composed), unrecorded)
 
     def message_id(self, event_id: str) -> str:
         """The Message-ID of an event's mail: the same for every try, so that a mailbox can tell a second copy."""
@@ -278,14 +306,3 @@ class Delivery:
 def _reason(error: Exception) -> str:
     """What may be kept of an error: our own texts; of others only the class, their texts could hold an address."""
     return str(error) if isinstance(error, SendError) else type(error).__name__
-
-
-def about(mail: MessageRecord) -> dict[str, Any]:
-    """What every event about a message says."""
-    return {
-        "message_id": mail.event_id,
-        "request_id": mail.reference.partition("/")[0],
-        "organization_id": mail.organization_id,
-        "template": mail.kind,
-        "category": mail.category,
-    }

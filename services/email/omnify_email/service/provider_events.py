@@ -1,9 +1,9 @@
 """What SendGrid tells of mails that it took: told in batches, at times twice, in no order.
 
-Every event may be taken again: a stop is set once more, and the mail's own timeline knows the event's id.
+Every event may be taken again: a stop is set once more, and the mail's own timeline knows the event's id. The first one
+answers whether the mail was taken at all, where a crash had left that open.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,14 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from omnify_email.addresses import AddressKeys, masked, usable
 from omnify_email.catalogue import CHOSEN
 from omnify_email.errors import NotEvents, NotSigned
-from omnify_email.events import MessageBounced, MessageDelivered
 from omnify_email.records import Entry, Happening, MailRecord, MessageRecord
-from omnify_email.service.delivery import about
+from omnify_email.service import outcomes
 from omnify_email.service.standings import Standings
 from omnify_email.signatures import public_keys, signed
-from omnify_email.store.mails import MailStore
+from omnify_email.store.mails import FINAL, MailStore
 from omnify_shared import clock
-from omnify_shared.events import EventData
 from omnify_shared.faults import point, reach
 from omnify_shared.secrets import Secrets
 
@@ -29,6 +27,7 @@ STOPPED = point("email.event.stopped")
 NOTED = point("email.event.noted")
 
 WEBHOOK_KEY: Final = "sendgrid-webhook-key"
+PROVIDER: Final = "sendgrid"
 MOST: Final = 2000  # events of one batch
 _LONGEST_DETAIL: Final = 200
 _LATEST: Final = 2**33
@@ -106,8 +105,10 @@ class ProviderEvents:
         reach(STOPPED)
         detail = (told.status or told.type or "")[:_LONGEST_DETAIL] or None
         entry = Entry(id=told.sg_event_id, at=datetime.fromtimestamp(told.timestamp, UTC), what=what, detail=detail)
-        noted = await self._mails.note(told.omnify_mail, entry, _emitting)
+        noted = await self._mails.note(told.omnify_mail, entry, outcomes.told, PROVIDER)
         reach(NOTED)
+        if mail.status not in FINAL:
+            await self._mails.unlist(told.omnify_mail)
         return noted is not None
 
     async def _heed(self, mail: MailRecord, told: _Told, what: Happening) -> None:
@@ -123,14 +124,3 @@ class ProviderEvents:
             await self._standings.complained(organization_id, key, shown)
         elif organization_id and what == "unsubscribed":
             await self._standings.choose(organization_id, key, shown, dict.fromkeys(CHOSEN, False))
-
-
-def _emitting(mail: MailRecord) -> Sequence[EventData]:
-    """What is published when the delivery of a mail stands anew."""
-    if not isinstance(mail, MessageRecord) or mail.delivery is None:
-        return ()
-    if mail.delivery == "delivered":
-        return (MessageDelivered(**about(mail), at=clock.now()),)
-    if mail.delivery in ("blocked", "bounced", "complained", "dropped"):
-        return (MessageBounced(**about(mail), at=clock.now(), outcome=mail.delivery),)
-    return ()

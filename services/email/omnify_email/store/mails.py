@@ -2,7 +2,8 @@
 
 A mail goes `sending` → `sent`; or → `skipped` when there is nothing to send any more, `suppressed` when it may not be
 sent; or → `waiting` → `sending` …; or → `failed`. `sending` is a lease: whoever finds it expired may take the mail
-over. No address and no token is kept.
+over. Right before a provider could take the mail, that is written (`handover`): whoever finds it in a mail that they
+take over does not know whether it was taken. No address and no token is kept.
 """
 
 import hashlib
@@ -12,7 +13,16 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from omnify_email.catalogue import FirstKind, LetterKind
-from omnify_email.records import Entry, FirstMail, LetterMail, MailRecord, MessageRecord, MessageStatus, Waiting
+from omnify_email.records import (
+    Entry,
+    FirstMail,
+    Handover,
+    LetterMail,
+    MailRecord,
+    MessageRecord,
+    MessageStatus,
+    Waiting,
+)
 from omnify_email.timeline import delivery_of, happened
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
@@ -27,6 +37,7 @@ from omnify_shared.indexes import Index
 from omnify_shared.state import StateStore
 
 LISTED = point("email.send.listed")
+INTENDED = point("email.send.intended")
 
 RETENTION = timedelta(days=30)
 LEASE = timedelta(seconds=12)  # longer than a handler may run
@@ -43,6 +54,14 @@ class InHand(Exception):
     def __init__(self, until: datetime) -> None:
         super().__init__("the mail is being sent")
         self.until = until
+
+
+class TakenOver(Exception):
+    """The mail is not ours to send any more; `mail` is how it stands now."""
+
+    def __init__(self, mail: MailRecord) -> None:
+        super().__init__("the mail was taken over")
+        self.mail = mail
 
 
 class MailStore:
@@ -136,30 +155,45 @@ class MailStore:
 
     async def end(self, mail: MailRecord, status: MessageStatus, *events: EventData, **known: str | None) -> MailRecord:
         """Writes how a try ended, unless the mail was taken over in the meantime."""
-        return await self._write(mail, events, status=status, until=clock.now(), **known)
+        return await self._write(mail, events, status=status, until=clock.now(), handover=None, **known)
 
-    async def postpone(self, mail: MailRecord, due: datetime, reason: str) -> MailRecord:
+    async def hand_over(self, mail: MailRecord, provider: str, until: datetime, recipient_key: str) -> None:
+        """Writes that a provider is about to get the mail, and may tell of it until `until`; the lease begins anew.
+
+        Raises: TakenOver; SidecarUnavailable.
+        """
+        now = clock.now()
+        handover = Handover(provider=provider, attempt=mail.attempts, at=now, until=until)
+        written = await self._write(mail, (), handover=handover, until=now + LEASE, recipient_key=recipient_key)
+        if written.owner != mail.owner:
+            raise TakenOver(written)
+        reach(INTENDED)
+
+    async def postpone(self, mail: MailRecord, due: datetime, reason: str, **known: object) -> MailRecord:
         """Lets the mail wait. Listed first: a crash in between leaves an entry too many, never a forgotten mail."""
         await self.list_waiting(mail.event_id, mail.kind, due)
         reach(LISTED)
-        return await self._write(mail, (), status="waiting", until=due, reason=reason)
+        return await self._write(mail, (), status="waiting", until=due, reason=reason, **known)
 
     async def note(
-        self, event_id: str, entry: Entry, emitting: Callable[[MailRecord], Sequence[EventData]]
+        self, event_id: str, entry: Entry, emitting: Callable[[MailRecord, MailRecord], Sequence[EventData]], by: str
     ) -> MailRecord | None:
-        """Adds what happened to a mail, once per id, in whatever order it is told; `emitting` names what to publish
-        when that changes how the delivery stands. None for an unknown mail."""
+        """Adds what happened to a mail, once per id, in whatever order it is told. None for an unknown mail.
+
+        A mail that the provider tells of was taken by it: one that was not known to be sent is, and leaves the hands
+        of whoever is sending it. `emitting(before, after)` names what to publish.
+        """
 
         def change(record: MailRecord, emit: Emit) -> MailRecord:
             timeline = happened(record.timeline, entry)
             if timeline is record.timeline:
                 return record
-            after = record.model_copy(
-                update={"timeline": timeline, "delivery": delivery_of(timeline), "updated_at": clock.now()}
-            )
-            if after.delivery != record.delivery:
-                for event in emitting(after):
-                    emit(event)
+            news: dict[str, object] = {"timeline": timeline, "delivery": delivery_of(timeline)}
+            if record.status not in FINAL:
+                news |= {"status": "sent", "owner": entry.id, "provider": by, "reason": None, "handover": None}
+            after = record.model_copy(update={**news, "updated_at": clock.now()})
+            for event in emitting(record, after):
+                emit(event)
             return after
 
         documents: list[Documents[Any]] = [self._messages] if is_message_id(event_id) else [self._letters, self._first]
