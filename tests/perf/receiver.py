@@ -1,6 +1,7 @@
 """A receiver of webhooks that costs next to nothing: `python receiver.py <port> <file>`.
 
-Each message's arrival is a line in the file: the time and its path. `/dead…` never answers.
+Each message's arrival is a line in the file: the time and its path. `/hanging…` never answers, `/refusing…`
+always with 503.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from pathlib import Path
 
 FILE = Path(sys.argv[2])
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
 
 class Receiver(asyncio.Protocol):
@@ -28,8 +30,8 @@ class Receiver(asyncio.Protocol):
         self._data = b""
         path = head.split(b" ", 2)[1].decode()
         print(time.time(), path, fields[b"webhook-id"].decode(), body.decode(), sep="\t", file=LINES, flush=True)
-        if not path.startswith("/dead") and isinstance(self._transport, asyncio.Transport):
-            self._transport.write(ANSWER)
+        if not path.startswith("/hanging") and isinstance(self._transport, asyncio.Transport):
+            self._transport.write(REFUSAL if path.startswith("/refusing") else ANSWER)
 
 
 async def main() -> None:

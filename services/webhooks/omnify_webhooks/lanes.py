@@ -57,9 +57,9 @@ class Lanes(Generic[J]):
             self._tasks.spawn(self._run(job.lane, lane), name=f"lane {job.lane}")
         return True
 
-    def full(self, name: str) -> bool:
-        """Whether a lane takes nothing more now."""
-        return name in self._lanes and len(self._lanes[name].waiting) >= WAITING
+    def room(self, name: str) -> int:
+        """How many more a lane takes now."""
+        return WAITING - (len(self._lanes[name].waiting) if name in self._lanes else 0)
 
     async def _run(self, name: str, lane: _Lane[J]) -> None:
         try:

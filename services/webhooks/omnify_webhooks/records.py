@@ -104,6 +104,13 @@ class Due(Record):
     entries: dict[str, float] = {}
 
 
+class Parked(Record):
+    """Messages that wait for an endpoint which is down. A page that is `closed` takes nothing more."""
+
+    message_ids: tuple[str, ...] = ()
+    closed: bool = False
+
+
 class DueCursor(Record):
     """The first span that may still hold something."""
 

@@ -24,6 +24,7 @@ from omnify_webhooks.records import (
     Endpoints,
     Health,
     Message,
+    Parked,
     Receipt,
     Trigger,
 )
@@ -49,6 +50,9 @@ class WebhooksStore:
         self._listing: Batches[Entry] = Batches(self._sent.add_many)
         self.due = Documents(state, "due", Due, ttl=DUE_LIFE)
         self.cursors = Documents(state, "due-cursor", DueCursor)
+        self.parked = Documents(state, "parked", Parked, ttl=kept)
+        self.wakings = Documents(state, "waking", Due, ttl=DUE_LIFE)
+        self.waking_cursors = Documents(state, "waking-cursor", DueCursor)
         self._connections = Documents(state, "connection", Connection)
         self._connection_lists = Documents(state, "connections", Connections)
         self._receipts = Documents(state, "receipt", Receipt, outbox=outbox, ttl=kept)

@@ -48,7 +48,8 @@ class Slot:
 
     @property
     def shard(self) -> int:
-        return sha256(self.name.encode()).digest()[0] % SHARDS
+        """The same for all endpoints of a message, whose entries are then written together."""
+        return sha256(self.message_id.encode()).digest()[0] % SHARDS
 
     @classmethod
     def of(cls, entry: str) -> "Slot":

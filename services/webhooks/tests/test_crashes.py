@@ -27,7 +27,8 @@ async def test_killed_after_a_step(hooks: Any, point: str) -> None:
     [delivered] = await endpoint.ended("delivered")
     requests = hooks.taken(endpoint.path)
     assert {one["headers"]["webhook-id"] for one in requests} == {delivered["message_id"]}
-    assert len(requests) == 2 if "answered" not in point else len(requests) in {2, 3}
+    unsure = point in {"webhooks.deliver.answered", "webhooks.take.listed"}  # an attempt may be under way
+    assert len(requests) in ({2, 3} if unsure else {2})
 
 
 async def test_restarted_in_the_middle_of_a_ladder(hooks: Any) -> None:

@@ -1,7 +1,8 @@
 """Receivers of every kind, as one strict server: `python zoo.py <port> <file>`.
 
 The path says how an animal answers; every request is a line of JSON in the file. `…/fail-3` answers 500 to the first
-three tries of each message. A request that is no well-formed Standard Webhooks message is answered 400 by all of them.
+three tries of each message, `…/down-3` to its first three requests. A request that is no well-formed Standard Webhooks
+message is answered 400 by all of them.
 """
 
 import json
@@ -19,6 +20,7 @@ PORT, FILE = int(sys.argv[1]), Path(sys.argv[2])
 LARGEST = 256 * 1024
 _lock = threading.Lock()
 _tries: Counter[tuple[str, str]] = Counter()
+_visits: Counter[str] = Counter()
 
 
 class Animal(BaseHTTPRequestHandler):
@@ -31,6 +33,8 @@ class Animal(BaseHTTPRequestHandler):
         with _lock:
             _tries[self.path, self.headers.get("webhook-id", "")] += 1
             number = _tries[self.path, self.headers.get("webhook-id", "")]
+            _visits[self.path] += 1
+            self.visit = _visits[self.path]
             line = {
                 "path": self.path,
                 "headers": {name.lower(): value for name, value in self.headers.items()},
@@ -54,6 +58,9 @@ class Animal(BaseHTTPRequestHandler):
 
     def _fail(self, rest: str, number: int) -> None:
         self._answer(500 if number <= int(rest) else 200, b"try %d" % number)
+
+    def _down(self, rest: str, number: int) -> None:
+        self._answer(500 if self.visit <= int(rest) else 200)
 
     def _gone(self, rest: str, number: int) -> None:
         self._answer(410, b"no more")

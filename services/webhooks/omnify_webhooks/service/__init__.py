@@ -13,6 +13,7 @@ from omnify_webhooks.access import KEY_ENCRYPTION_KEY
 from omnify_webhooks.addresses import Guard
 from omnify_webhooks.events import ErasureCompleted
 from omnify_webhooks.metrics import WebhookMetrics
+from omnify_webhooks.parking import Parking
 from omnify_webhooks.sending import Sender
 from omnify_webhooks.service.connections import ConnectionBook
 from omnify_webhooks.service.deliveries import Deliveries
@@ -22,6 +23,7 @@ from omnify_webhooks.service.messages import Messages
 from omnify_webhooks.service.receiving import Receiver
 from omnify_webhooks.service.replays import Replays
 from omnify_webhooks.service.secrets import SecretKeeper
+from omnify_webhooks.service.waking import Waker
 from omnify_webhooks.settings import WebhooksSettings
 from omnify_webhooks.store import WebhooksStore
 from omnify_webhooks.wheel import Wheel
@@ -37,6 +39,7 @@ class WebhooksService:
         guard = Guard(settings.ports, settings.exempt_targets)
         store = WebhooksStore(platform.state, platform.outbox, settings.retention)
         wheel = Wheel(store.due, store.cursors, settings.lease)
+        parking = Parking(store.parked, Wheel(store.wakings, store.waking_cursors, settings.lease))
         keeper = SecretKeeper(Vault(platform.secrets, KEY_ENCRYPTION_KEY))
         metrics = WebhookMetrics(platform.telemetry)
         self.settings = settings
@@ -44,11 +47,12 @@ class WebhooksService:
             guard, connect_timeout=settings.connect_timeout, timeout=settings.timeout, at_once=settings.at_once
         )
         self.endpoints = EndpointBook(settings, store, keeper, guard)
-        nurse = Nurse(settings, store)
+        nurse = Nurse(settings, store, parking)
         self.deliveries = Deliveries(
             settings, store, wheel, self.endpoints, self.sender, nurse, metrics, platform.tasks
         )
-        self.messages = Messages(settings, store, wheel, self.deliveries.lanes)
+        self.waker = Waker(settings, store, wheel, parking, nurse, self.deliveries)
+        self.messages = Messages(settings, store, wheel, nurse, self.deliveries.lanes)
         self.replays = Replays(store, wheel)
         self.connections = ConnectionBook(settings, store, keeper)
         self.receiver = Receiver(settings, store, self.connections, metrics)
@@ -78,6 +82,7 @@ async def build(platform: Platform) -> AsyncIterator[WebhooksService]:
     """The service, with what runs in its background."""
     service = WebhooksService(platform.settings, platform)
     platform.tasks.spawn(service.deliveries.keep_trying(), name="due deliveries")
+    platform.tasks.spawn(service.waker.keep_looking(), name="parked deliveries")
     platform.tasks.spawn(service.erasures.run(), name="erasures")
     try:
         yield service

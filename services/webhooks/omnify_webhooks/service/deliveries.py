@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,7 +19,7 @@ from omnify_webhooks.metrics import WebhookMetrics
 from omnify_webhooks.records import Attempt, Delivery, DeliveryStatus, Endpoint, Message
 from omnify_webhooks.sending import Outcome, Sender
 from omnify_webhooks.service.endpoints import EndpointBook
-from omnify_webhooks.service.health import Nurse
+from omnify_webhooks.service.health import Nurse, soon_after
 from omnify_webhooks.service.messages import Job
 from omnify_webhooks.settings import WebhooksSettings
 from omnify_webhooks.store import WebhooksStore
@@ -65,12 +65,12 @@ class Deliveries:
         while True:
             await asyncio.sleep(self._settings.poll_interval * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
             try:
-                await self._turn()
+                await self.look_at(await self._wheel.take(AT_ONCE, self.lanes.in_hand))
             except Exception as error:
                 log.warning("due deliveries not looked through", reason=type(error).__name__)
 
-    async def _turn(self) -> None:
-        held = await self._wheel.take(AT_ONCE, self.lanes.in_hand)
+    async def look_at(self, held: Sequence[Held]) -> None:
+        """Goes on with deliveries in hand, as their documents say."""
         slots = {one.slot.name: one for one in held}
         keys = [one.slot.key for one in held]
         deliveries = await self._store.deliveries(keys) if keys else {}
@@ -86,7 +86,7 @@ class Deliveries:
         elif delivery and delivery.next_at and delivery.next_at > clock.now() + timedelta(seconds=1):
             self._tasks.spawn(self._put_off(held, delivery.next_at), name="put off")
         elif rests_until := await self._nurse.rests_until(held.slot):
-            self._tasks.spawn(self._put_off(held, _soon_after(rests_until)), name="put off")
+            self._tasks.spawn(self._park(held, soon_after(rests_until)), name="park")
         else:
             self.lanes.offer(Job(held, message, delivery.trigger if delivery else "event", fresh=not delivery))
 
@@ -107,7 +107,7 @@ class Deliveries:
             await self._record(job, lambda one: _ended(one, "cancelled", "the endpoint is disabled or gone"))
             return await self._wheel.drop(job.held)
         if job.trigger != "test" and (rests_until := await self._nurse.wait_until(slot)):
-            return await self._put_off(job.held, _soon_after(rests_until))
+            return await self._park(job.held, soon_after(rests_until))
         started = clock.now()
         outcome = await self._post(job, endpoint)
         reach(ANSWERED)
@@ -179,9 +179,9 @@ class Deliveries:
         await self._wheel.add(held.slot, until)
         await self._wheel.drop(held)
 
-
-def _soon_after(moment: datetime) -> datetime:
-    return moment + timedelta(seconds=random.uniform(0, 1))  # noqa: S311 - jitter
+    async def _park(self, held: Held, until: datetime) -> None:
+        await self._nurse.park(held.slot, until)
+        await self._wheel.drop(held)
 
 
 def _ended(delivery: Delivery, status: DeliveryStatus, reason: str | None) -> Delivery:

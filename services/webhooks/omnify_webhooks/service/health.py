@@ -5,10 +5,12 @@ after them, and once a minute at most while all is well.
 """
 
 import asyncio
+import random
 from datetime import datetime, timedelta
 
 from omnify_shared import clock
 from omnify_shared.documents import Emit
+from omnify_webhooks.parking import Parking
 from omnify_webhooks.records import Health
 from omnify_webhooks.sending import Outcome
 from omnify_webhooks.service.endpoints import Reason
@@ -22,9 +24,10 @@ NOTED_EVERY = timedelta(minutes=1)
 class Nurse:
     """Keeps the record of each endpoint."""
 
-    def __init__(self, settings: WebhooksSettings, store: WebhooksStore) -> None:
+    def __init__(self, settings: WebhooksSettings, store: WebhooksStore, parking: Parking) -> None:
         self._settings = settings
         self._store = store
+        self._parking = parking
         self._probing: dict[str, float] = {}
 
     async def rests_until(self, slot: Slot) -> datetime | None:
@@ -33,13 +36,27 @@ class Nurse:
         resting = health.rests_until and health.failures >= self._settings.breaker_failures
         return health.rests_until if resting and health.rests_until and health.rests_until > clock.now() else None
 
+    async def is_well(self, slot: Slot) -> bool:
+        """Whether an endpoint answers, as far as is known; if not, one delivery has to show that it is back."""
+        health = await self._store.health(slot.organization_id, slot.endpoint_id)
+        return health.failures < self._settings.breaker_failures
+
+    async def parks_until(self, slot: Slot) -> datetime | None:
+        """Until when a delivery waits without an attempt; None when it may be sent at once."""
+        if await self.is_well(slot):
+            return None
+        return soon_after(await self.rests_until(slot) or clock.now())
+
+    async def park(self, slot: Slot, until: datetime) -> None:
+        """Has a delivery wait where it costs nothing until its endpoint is back."""
+        await self._parking.park(slot, until)
+
     async def wait_until(self, slot: Slot) -> datetime | None:
         """As `rests_until`, for who is about to send: when a rest is over, one attempt of each replica shows whether
         the endpoint is back, and the others wait for it."""
         if until := await self.rests_until(slot):
             return until
-        health = await self._store.health(slot.organization_id, slot.endpoint_id)
-        if health.failures < self._settings.breaker_failures:
+        if await self.is_well(slot):
             return None
         moment = asyncio.get_running_loop().time()
         if moment < self._probing.get(slot.endpoint_id, 0):
@@ -76,6 +93,11 @@ class Nurse:
             return False
         since = max(health.failing_since, health.delivered_at or health.failing_since)
         return clock.now() - since >= timedelta(seconds=self._settings.disable_after)
+
+
+def soon_after(moment: datetime) -> datetime:
+    """Not all at the same moment."""
+    return moment + timedelta(seconds=random.uniform(0, 1))  # noqa: S311 - jitter
 
 
 def _well(_: Health, __: Emit) -> Health:

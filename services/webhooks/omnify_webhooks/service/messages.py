@@ -16,6 +16,7 @@ from omnify_webhooks.errors import EndpointOff
 from omnify_webhooks.lanes import Lanes
 from omnify_webhooks.public_events import TEST_TYPE, PublicEvent
 from omnify_webhooks.records import Endpoint, Message, Trigger
+from omnify_webhooks.service.health import Nurse
 from omnify_webhooks.settings import WebhooksSettings
 from omnify_webhooks.store import WebhooksStore
 from omnify_webhooks.wheel import Held, Slot, Wheel
@@ -49,10 +50,18 @@ class Job:
 class Messages:
     """Takes events and sees to it that each reaches the endpoints that want it."""
 
-    def __init__(self, settings: WebhooksSettings, store: WebhooksStore, wheel: Wheel, lanes: Lanes[Job]) -> None:
+    def __init__(
+        self,
+        settings: WebhooksSettings,
+        store: WebhooksStore,
+        wheel: Wheel,
+        nurse: Nurse,
+        lanes: Lanes[Job],
+    ) -> None:
         self._settings = settings
         self._store = store
         self._wheel = wheel
+        self._nurse = nurse
         self._lanes = lanes
 
     async def take(self, event: CloudEvent[Any]) -> None:
@@ -68,17 +77,36 @@ class Messages:
             await self.send(message, wanting, "event")
 
     async def send(self, message: Message, endpoints: Sequence[Endpoint], trigger: Trigger) -> None:
-        """Keeps a message and sends it to the endpoints that are enabled; the others can ask for it later."""
-        fresh = await self._store.create_message(message)
-        reach(STORED)
-        enabled = [endpoint.endpoint_id for endpoint in endpoints if endpoint.enabled]
-        slots = [Slot(message.organization_id, endpoint_id, message.message_id) for endpoint_id in enabled]
-        held = await asyncio.gather(*(self._wheel.hold(slot) for slot in slots))
-        reach(QUEUED)
-        await self._store.list_message(message, [endpoint.endpoint_id for endpoint in endpoints])
-        reach(LISTED)
+        """Keeps a message and sends it to the endpoints that are enabled; the others can ask for it later.
+
+        All of it is written side by side: after a crash in between the event comes again and finds what is there.
+        """
+        slots = [Slot(message.organization_id, one.endpoint_id, message.message_id) for one in endpoints if one.enabled]
+        waits = {slot: await self._nurse.parks_until(slot) for slot in slots} if trigger != "test" else {}
+        await asyncio.gather(
+            self._begin(message, [slot for slot in slots if not waits.get(slot)], trigger),
+            self._list(message, [endpoint.endpoint_id for endpoint in endpoints]),
+            *(self._nurse.park(slot, until) for slot, until in waits.items() if until),
+        )
+
+    async def _begin(self, message: Message, slots: Sequence[Slot], trigger: Trigger) -> None:
+        fresh, held = await asyncio.gather(self._keep(message), self._hold(slots))
         for one in held if fresh else ():
             self._lanes.offer(Job(one, message, trigger, fresh=True))
+
+    async def _keep(self, message: Message) -> bool:
+        fresh = await self._store.create_message(message)
+        reach(STORED)
+        return fresh
+
+    async def _hold(self, slots: Sequence[Slot]) -> list[Held]:
+        held = await asyncio.gather(*(self._wheel.hold(slot) for slot in slots))
+        reach(QUEUED)
+        return held
+
+    async def _list(self, message: Message, endpoint_ids: Sequence[str]) -> None:
+        await self._store.list_message(message, endpoint_ids)
+        reach(LISTED)
 
     async def test(self, organization_id: str, endpoint: Endpoint) -> Message:
         """Sends a message that says nothing to one endpoint. Raises EndpointOff."""
