@@ -12,12 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
-from omnify_shared.dapr.errors import AlreadyExists
+from omnify_shared.dapr.errors import AlreadyExists, Missing
 from omnify_shared.documents import Documents, Emit
 from omnify_shared.problems import BadRequest
 from omnify_shared.state import StateStore
 
 MAX_PAGE = 1000
+REMEMBERED = 4096  # scopes whose newest page is known
 
 
 class Entry(BaseModel):
@@ -63,6 +64,8 @@ class Index:
         self._pages = Documents(state, f"{kind}-index", _PageDocument, ttl=ttl or rolling)
         self._page_size = page_size
         self._rolling = rolling
+        self._may_end = ttl is not None  # heads, too: then no page is found but by way of them
+        self._newest_of: dict[str, int] = {}
 
     async def add(self, scope: str, id: str, **summary: Any) -> None:
         """Appends an entry. Raises SidecarUnavailable, Contended."""
@@ -70,15 +73,28 @@ class Index:
 
     async def add_many(self, scope: str, entries: Sequence[Entry]) -> None:
         """Appends entries, as many as fit into a page by one write. Raises SidecarUnavailable, Contended."""
-        number, left = await self._newest(scope), list(entries)
+        left = await self._go_on(scope, list(entries))
+        number = await self._newest(scope) if left else 0
         while left:
             left = await self._fill(scope, number, left)
             if left:
                 number += 1
                 await self._open(scope, number)
 
-    async def _fill(self, scope: str, number: int, entries: list[Entry]) -> list[Entry]:
-        """Adds what fits into a page; gives what is left."""
+    async def _go_on(self, scope: str, entries: list[Entry]) -> list[Entry]:
+        """Adds what fits into the page where this writer was last, as only the newest has room; gives what is left. One
+        that is gone, erased or at its end, is not begun anew: it might stand where no reader looks."""
+        known = self._newest_of.get(scope)
+        if known is None:
+            return entries
+        try:
+            return await self._fill(scope, known, entries, begun=True)
+        except Missing:
+            del self._newest_of[scope]
+            return entries
+
+    async def _fill(self, scope: str, number: int, entries: list[Entry], *, begun: bool = False) -> list[Entry]:
+        """Adds what fits into a page; gives what is left. Raises Missing when a page that was `begun` is gone."""
         left: list[Entry] = []
 
         def append(page: _PageDocument, _: Emit) -> _PageDocument:
@@ -88,8 +104,19 @@ class Index:
             left[:] = fresh[room:]
             return _PageDocument(entries=[*page.entries, *fresh[:room]]) if fresh[:room] else page
 
-        await self._pages.upsert(scope, str(number), initial=_PageDocument, change=append, ttl=self._rolling)
+        if begun:
+            await self._pages.update(scope, str(number), change=append, ttl=self._rolling)
+        else:
+            await self._pages.upsert(scope, str(number), initial=_PageDocument, change=append, ttl=self._rolling)
+            self._remember(scope, number)
         return left
+
+    def _remember(self, scope: str, number: int) -> None:
+        if self._may_end:
+            return
+        if len(self._newest_of) >= REMEMBERED:
+            self._newest_of.clear()
+        self._newest_of[scope] = number
 
     async def _open(self, scope: str, number: int) -> None:
         try:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from omnify_shared.dapr.errors import AlreadyExists, Contended, Missing, Stale
 from omnify_shared.documents import Claims, Documents, Emit
 from omnify_shared.ids import new_id
-from omnify_shared.indexes import Index
+from omnify_shared.indexes import Entry, Index
 from omnify_shared.platform import Platform
 from omnify_shared.problems import BadRequest
 
@@ -211,6 +211,24 @@ async def test_an_index_lists_every_entry_once_newest_first(probe: Platform) -> 
         if cursor is None:
             break
     assert listed == added[::-1]
+
+
+@pytest.mark.guarantee("paged indexes")
+async def test_writers_that_remember_where_they_were_share_an_index_that_others_erase(probe: Platform) -> None:
+    writers, scope = [Index(probe.state, "things", page_size=3) for _ in range(2)], new_id()
+    for number in range(10):
+        await writers[number in {2, 9}].add(scope, str(number))
+    page = await writers[0].list(scope, limit=100)
+    assert [entry.id for entry in page.items] == [str(number) for number in reversed(range(10))]
+
+    async def drop(_: Entry) -> None:
+        return
+
+    while await writers[0].erase(scope, drop):
+        pass
+    for writer in writers:
+        await writer.add(scope, "anew")
+    assert [entry.id for entry in (await writers[0].list(scope)).items] == ["anew"]
 
 
 @pytest.mark.guarantee("paged indexes")
