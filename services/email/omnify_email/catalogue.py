@@ -23,7 +23,8 @@ LetterKind = Literal[
     "invitation",
     "mfa_recovery",
 ]
-Kind = FirstKind | LetterKind
+NoticeKind = Literal["endpoint_disabled"]
+Kind = FirstKind | LetterKind | NoticeKind
 
 CATEGORIES: Final = get_args(Category)
 LOCALES: Final = get_args(Locale)
@@ -63,9 +64,9 @@ class Template:
         return bool(self.fields)
 
 
-def _letter(name: str, en: str, de: str, **sample: str) -> Template:
+def _letter(name: str, en: str, de: str, category: Category = "security", **sample: str) -> Template:
     shown = {"link": "https://omnify.example/#token=***", "expires_at": "23 November 2026, 16:00 UTC"}
-    return Template(name, 2, "security", {"en": en, "de": de}, shown | sample)
+    return Template(name, 2, category, {"en": en, "de": de}, shown | sample)
 
 
 def _message(name: Literal["notice", "product_update", "announcement"], category: Category) -> Template:
@@ -113,6 +114,8 @@ TEMPLATES: Final[Mapping[str, Template]] = {
                 inviter="Ada Lovelace", organization="Analytical Engines"),
         _letter("mfa_recovery", "Lost your second factors?", "Zweite Faktoren verloren?"),
         _letter("session_reused", "We ended a session of yours", "Wir haben eine Ihrer Sitzungen beendet"),
+        _letter("endpoint_disabled", "Your webhook endpoint was disabled", "Ihr Webhook-Endpunkt wurde abgeschaltet",
+                "transactional", host="hooks.shop.example", reason="failing"),
         _message("notice", "transactional"),
         _message("product_update", "product"),
         _message("announcement", "marketing"),

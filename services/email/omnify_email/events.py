@@ -36,6 +36,13 @@ class LetterRequested(EventData, type="omnify.auth.letter.requested.v1"):
     organization_id: str | None
 
 
+class EndpointDisabled(EventData, type="omnify.webhooks.endpoint.disabled.v1"):
+    organization_id: str
+    user_id: str
+    reason: Literal["gone", "failing"]
+    host: str = ""
+
+
 class MessageSent(EventData, type="omnify.email.message.sent.v1"):
     """A provider took a mail that an organisation had asked for. `subject` is the mail's id."""
 
@@ -80,5 +87,5 @@ class MessageBounced(EventData, type="omnify.email.message.bounced.v1"):
     outcome: Literal["blocked", "bounced", "complained", "dropped"]
 
 
-READS = (UserRegistered, VerificationRequested, RegistrationRepeated, LetterRequested)
+READS = (UserRegistered, VerificationRequested, RegistrationRepeated, LetterRequested, EndpointDisabled)
 EVENTS = (ErasureCompleted, MessageSent, MessageSuppressed, MessageDelivered, MessageBounced)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from omnify_email.catalogue import Category, FirstKind, LetterKind, Locale
+from omnify_email.catalogue import Category, FirstKind, LetterKind, Locale, NoticeKind
 
 Status = Literal["sending", "sent", "skipped", "waiting", "failed"]
 MessageStatus = Status | Literal["suppressed"]
@@ -73,9 +73,9 @@ class MailRecord(BaseModel):
 
 
 class LetterMail(MailRecord):
-    """A mail that follows an event of auth."""
+    """A mail that follows an event of auth, or of another service, whose `reference` is organisation, user and news."""
 
-    kind: LetterKind
+    kind: LetterKind | NoticeKind
     status: Status
 
 

@@ -4,7 +4,13 @@ from typing import Any
 
 from omnify_email.catalogue import is_kind
 from omnify_email.errors import PermanentError
-from omnify_email.events import LetterRequested, RegistrationRepeated, UserRegistered, VerificationRequested
+from omnify_email.events import (
+    EndpointDisabled,
+    LetterRequested,
+    RegistrationRepeated,
+    UserRegistered,
+    VerificationRequested,
+)
 from omnify_email.service import EmailService
 from omnify_shared.erasure import follow_erasures
 from omnify_shared.events import CloudEvent, Poison, Subscriptions
@@ -17,6 +23,7 @@ def make_subscriptions() -> Subscriptions:
     subscriptions.on(VerificationRequested, dedupe="effect")(verification_requested)
     subscriptions.on(RegistrationRepeated, dedupe="effect")(registration_repeated)
     subscriptions.on(LetterRequested, dedupe="effect")(letter_requested)
+    subscriptions.on(EndpointDisabled, dedupe="effect")(endpoint_disabled)
     follow_erasures(subscriptions)
     return subscriptions
 
@@ -41,6 +48,14 @@ async def letter_requested(event: CloudEvent[LetterRequested], service: EmailSer
     if not is_kind(event.data.kind):
         raise Poison(f"no template for a letter of the kind {event.data.kind!r}")
     await _deliver(service, event, event.data.kind, event.data.letter_id)
+
+
+async def endpoint_disabled(event: CloudEvent[EndpointDisabled], service: EmailService) -> None:
+    """Webhooks sends nothing more to an endpoint, which whoever made it may not know; nobody did who was erased."""
+    told = event.data
+    if told.user_id:
+        reference = "/".join((told.organization_id, told.user_id, told.reason, told.host))
+        await _deliver(service, event, "endpoint_disabled", reference)
 
 
 async def _deliver(service: EmailService, event: CloudEvent[Any], kind: str, reference: str) -> None:

@@ -27,6 +27,8 @@ DEVICE = {
     "inviter": "Ada",
     "organization": "Shop",
     "news": "a passkey was added",
+    "host": "hooks.shop.example",
+    "reason": "gone",
 }
 LETTERS = [name for name, template in TEMPLATES.items() if not template.by_request]
 VALUES = {"name": "Ana", "subject": "S", "link": "https://omnify.example/#token=x", "expires_at": "soon"} | DEVICE

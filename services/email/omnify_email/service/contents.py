@@ -60,7 +60,9 @@ class Contents:
         subject, text, html = render(mail.kind, locale, {**values, "name": name})
         shown = "" if name == greeting_name("", locale) else name
         key = await self._key(contact.email)
-        return Composed(None, TEMPLATES[mail.kind].category, key, contact.email, shown, subject, text, html, {})
+        category = TEMPLATES[mail.kind].category
+        organization_id = None if category == "security" else mail.reference.partition("/")[0]
+        return Composed(organization_id, category, key, contact.email, shown, subject, text, html, {})
 
     async def _key(self, address: str) -> str:
         if not usable(address):
@@ -73,6 +75,9 @@ class Contents:
         if mail.kind == "verification":
             fresh = await self._auth.mint(mail.reference)
             return fresh, self._link(mail.kind, fresh.token, fresh.expires_at)
+        if mail.kind == "endpoint_disabled":
+            _, user_id, reason, host = mail.reference.split("/")
+            return await self._auth.contact(user_id), {"link": self._public_url, "reason": reason, "host": host}
         letter = await self._auth.letter(mail.reference)
         if letter.token is None or letter.expires_at is None:
             return letter, {**letter.values, "link": self._public_url}

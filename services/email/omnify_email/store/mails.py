@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from omnify_email.catalogue import FirstKind, LetterKind
+from omnify_email.catalogue import FirstKind, LetterKind, NoticeKind
 from omnify_email.records import (
     Entry,
     FirstMail,
@@ -281,8 +281,8 @@ def is_first(kind: str) -> bool:
 
 
 def is_letter(kind: str) -> bool:
-    """Whether it is a letter of auth's."""
-    return kind in get_args(LetterKind)
+    """Whether it is a letter of auth's, or news of another service."""
+    return kind in get_args(LetterKind) or kind in get_args(NoticeKind)
 
 
 def message_id(request_id: str, number: int) -> str:

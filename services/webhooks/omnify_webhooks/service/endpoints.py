@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from omnify_shared import clock
 from omnify_shared.documents import Emit
@@ -118,6 +119,7 @@ class EndpointBook:
                     endpoint_id=endpoint_id,
                     user_id=endpoint.created_by,
                     reason=reason,
+                    host=urlsplit(endpoint.url).hostname or "",
                 )
             )
             return endpoint.model_copy(update={"enabled": False, "disabled_reason": reason})
