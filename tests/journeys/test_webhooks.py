@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 from omnify_local.journey import Marketer
 from omnify_shared.testing import Platform
-from support.shops import COMPLETED, ORDER_OPTIONS, ORDERS, Arrived
+from support.shops import COMPLETED, GONE, ORDER_OPTIONS, ORDERS, Arrived
 from support.vendors import VENDORS
 
 pytestmark = pytest.mark.guarantee("journeys")
@@ -31,6 +31,17 @@ def test_an_import_is_told_to_the_shops_own_server(platform: Platform, ada: Mark
     [(headers, body)] = shop
     content = Webhook(secret).verify(body.decode(), {name.lower(): value for name, value in headers.items()})
     assert (content["type"], content["data"]["import_id"]) == (COMPLETED, imported)
+
+
+@pytest.mark.usefixtures("shop")
+def test_whoever_made_an_endpoint_that_is_gone_is_told(platform: Platform, ada: Marketer) -> None:
+    form = {"url": f"http://127.0.0.1:{platform.receiver_port}{GONE}", "event_types": [COMPLETED]}
+    made = ada.ask("POST", "/api/webhooks/endpoints", 201, json=form)
+    ada.start_import(ORDERS + b"2,2020-01-02,8\n", ORDER_OPTIONS)
+    [mail] = platform.inbox.wait_for(ada.email, subject="webhook endpoint was disabled", timeout=60)
+    assert "at 127.0.0.1 that you made" in mail.text
+    assert "410" in mail.text
+    assert ada.ask("GET", f"/api/webhooks/endpoints/{made['endpoint_id']}", 200)["disabled_reason"] == "gone"
 
 
 @pytest.mark.parametrize("name", VENDORS)

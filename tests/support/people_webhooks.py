@@ -7,10 +7,11 @@ from omnify_local.inbox import Inbox
 from omnify_local.journey import Marketer
 from support.vendors import VENDORS
 
-# An endpoint is disabled at its second failure, and not after days of them.
+# An endpoint rests after its first failure, and is disabled at its second, not after days of them. The second try is
+# due while it rests, and waits.
 WEBHOOKS_FAIL = {
     "WEBHOOKS_BREAKER_FAILURES": "1",
-    "WEBHOOKS_BREAKER_WAIT": "0.5",
+    "WEBHOOKS_BREAKER_WAIT": "4",
     "WEBHOOKS_DISABLE_AFTER": "1",
     "WEBHOOKS_LADDER": "[0, 2, 3600]",
 }

@@ -11,7 +11,15 @@ from omnify_shared.events.delivery import RAW, event_in
 from omnify_shared.testing import Home, Sidecar
 
 JSON = dict[str, Any]
-TOPICS = ("auth-events", "auth-activity", "analytics-events", "email-events", "files-events", "webhooks-events")
+TOPICS = (
+    "auth-events",
+    "auth-activity",
+    "analytics-events",
+    "email-events",
+    "files-events",
+    "webhooks-events",
+    "webhooks-activity",
+)
 
 
 class Recorder:

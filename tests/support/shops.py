@@ -13,18 +13,21 @@ ORDER_OPTIONS = {
     "columns": {"customer_id": "customer", "ordered_at": "day", "amount": "amount"},
 }
 ORDERS = b"customer,day,amount\n1,2020-01-01,7\n"
+GONE = "/gone"
 Arrived = list[tuple[dict[str, str], bytes]]
 
 
 @contextmanager
 def shop_at(port: int) -> Iterator[Arrived]:
-    """A server on loopback; what came to it, headers and bodies."""
+    """A server on loopback; what came to it, headers and bodies, but for `GONE`, which it answers with 410."""
     came: Arrived = []
 
     class Shop(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            came.append((dict(self.headers), self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(204)
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.path != GONE:
+                came.append((dict(self.headers), body))
+            self.send_response(410 if self.path == GONE else 204)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
