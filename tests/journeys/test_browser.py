@@ -55,6 +55,32 @@ async def test_a_person_confirms_another_address(platform: Platform, page: Page,
     marketer.log_in()
 
 
+async def test_a_person_replaces_a_forgotten_password(
+    platform: Platform, page: Page, new_marketer: NewMarketer
+) -> None:
+    marketer = new_marketer().join(platform.inbox)
+    marketer.ask("POST", "/api/auth/password-reset", 202, json={"email": marketer.email})
+    [mail] = platform.inbox.wait_for(marketer.email, subject="Choose a new password")
+    link = re.search(r"https?://\S+/reset-password#token=\S+", mail.text)
+    assert link is not None
+    await page.goto(link.group().rstrip(".)"))
+    assert "token" not in page.url
+    marketer.password = "nine patient owls by the river"
+    for password, state in (("too short", "weak"), (marketer.password, "changed")):
+        await page.locator("#password").fill(password)
+        await page.locator("#submit").click()
+        await expect(page.locator("#page")).to_have_attribute("data-state", state)
+    marketer.log_in()
+
+    await page.goto(f"{platform.url}/recover-factors#token=made.up")
+    assert "token" not in page.url
+    await page.locator("#confirm").click()
+    await expect(page.locator("#page")).to_have_attribute("data-state", "invalid")
+    await page.goto("about:blank")
+    await page.goto(f"{platform.url}/recover-factors")
+    await expect(page.locator("#page")).to_have_attribute("data-state", "missing")
+
+
 async def test_a_colleague_accepts_an_invitation(platform: Platform, page: Page, new_marketer: NewMarketer) -> None:
     owner, guest = new_marketer().join(platform.inbox), new_marketer()
     organization_id = owner.tokens["user"]["organization_id"]

@@ -16,14 +16,13 @@ _DOCS_POLICY = (
 )
 _POLICY = _DOCS_POLICY + "; require-trusted-types-for 'script'"
 
+_SCRIPTS = (
+    "link", "confirmation", "verify-email", "confirm-email", "accept-invitation", "recover-factors", "reset-password",
+    "docs",
+)  # fmt: skip
 ASSETS = {
     "site.css": _OWN / "site.css",
-    "verify-email.js": _OWN / "verify-email.js",
-    "confirm-email.js": _OWN / "confirm-email.js",
-    "accept-invitation.js": _OWN / "accept-invitation.js",
-    "recover-factors.js": _OWN / "recover-factors.js",
-    "reset-password.js": _OWN / "reset-password.js",
-    "docs.js": _OWN / "docs.js",
+    **{f"{name}.js": _OWN / f"{name}.js" for name in _SCRIPTS},
     "swagger-ui.css": _SWAGGER / "swagger-ui.css",
     "swagger-ui-bundle.js": _SWAGGER / "swagger-ui-bundle.js",
 }

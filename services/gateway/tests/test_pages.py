@@ -31,10 +31,27 @@ def test_all_that_a_page_loads_comes_from_the_gateway(client: httpx.Client, path
     assert client.get("/assets/none.js").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "name", ["verify-email", "reset-password", "confirm-email", "accept-invitation", "recover-factors"]
-)
-def test_the_token_is_taken_from_the_fragment_and_leaves_the_history_at_once(name: str) -> None:
-    script = (Path(__file__).parents[1] / f"omnify_gateway/static/{name}.js").read_text()
+LINKED = ["verify-email", "reset-password", "confirm-email", "accept-invitation", "recover-factors"]
+STATIC = Path(__file__).parents[1] / "omnify_gateway/static"
+
+
+def test_the_token_is_taken_from_the_fragment_and_leaves_the_history_at_once() -> None:
+    script = (STATIC / "link.js").read_text()
     assert script.index("location.hash") < script.index("history.replaceState") < script.index("fetch(")
-    assert "innerHTML" not in script
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_nothing_else_reads_the_fragment_or_writes_markup(name: str) -> None:
+    assert 'type="module"' in (STATIC / f"{name}.html").read_text()
+    script = (STATIC / f"{name}.js").read_text()
+    assert re.search(r'from "\./(link|confirmation)\.js"', script)
+    assert not re.search(r"location|fetch\(|innerHTML", script)
+
+
+def test_all_that_scripts_import_is_served(client: httpx.Client) -> None:
+    imported = {
+        found for script in STATIC.glob("*.js") for found in re.findall(r'from "\./([^"]+)"', script.read_text())
+    }
+    assert imported == {"link.js", "confirmation.js"}
+    for name in imported:
+        assert client.get(f"/assets/{name}").headers["content-type"].startswith("text/javascript")
