@@ -2,11 +2,9 @@
 
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +17,7 @@ from jwt.algorithms import ECAlgorithm
 
 from omnify_local.ports import free_port
 from omnify_local.processes import Process
-from omnify_shared.testing import ExtraApp, Home, Sidecar
+from omnify_shared.testing import ExtraApp, Home, Peer, Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
 
@@ -48,43 +46,6 @@ class Issuer:
             "sid": str(uuid4()), "roles": list(roles), "iat": now, "exp": now + 300, "jti": str(uuid4()),
         }  # fmt: skip
         return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": "test", "typ": "at+jwt"})
-
-
-class Peer:
-    """An app behind a sidecar: publishes keys as auth does, and keeps the events of the topics it subscribes to."""
-
-    def __init__(self, jwks: JSON, topics: tuple[str, ...] = ()) -> None:
-        subscriptions = [{"pubsubname": "pubsub", "topic": topic, "route": "/events"} for topic in topics]
-        answers = {"/.well-known/jwks.json": jwks, "/health/live": {}, "/dapr/subscribe": subscriptions}
-        self.events: list[JSON] = []
-        events = self.events
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.answer(answers.get(self.path))
-
-            def do_POST(self) -> None:
-                events.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.answer({"status": "SUCCESS"})
-
-            def answer(self, content: object) -> None:
-                body = b"" if content is None else json.dumps(content).encode()
-                self.send_response(404 if content is None else 200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @dataclass
@@ -208,7 +169,7 @@ def new_peer(issuer: Issuer, new_sidecar: Callable[..., Sidecar]) -> Iterator[Ca
     made: list[Peer] = []
 
     def make(home: Home, app_id: str, *topics: str) -> Peer:
-        made.append(Peer(issuer.jwks, topics))
+        made.append(Peer(issuer.jwks, *topics))
         new_sidecar(home, app_id, app_port=made[-1].port).wait_for_app()
         return made[-1]
 

@@ -1,9 +1,6 @@
 """The files service as a process beside a real daprd and a real clamd, with a stand-in for auth that publishes keys."""
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,7 @@ import pytest
 from omnify_local.errors import LocalError
 from omnify_local.ports import free_port
 from omnify_shared.ids import new_id
-from omnify_shared.testing import ExtraApp, Home, Sidecar
+from omnify_shared.testing import ExtraApp, Home, Peer, Sidecar
 from omnify_shared.testing.backing import Backing
 from omnify_shared.testing.plugin import make_home
 from omnify_shared.testing.service import Service
@@ -22,42 +19,6 @@ from support.uploads import CHUNK, TUS, UPLOADS, metadata, wait_for
 
 JSON = dict[str, Any]
 LISTENER = "listener"
-
-
-class Peer:
-    """An app behind a sidecar: publishes keys as auth does, and keeps the events of the topics it subscribes to."""
-
-    def __init__(self, jwks: JSON, *topics: str) -> None:
-        subscriptions = [{"pubsubname": "pubsub", "topic": topic, "route": "/events"} for topic in topics]
-        answers = {"/.well-known/jwks.json": jwks, "/health/live": {}, "/dapr/subscribe": subscriptions}
-        events: list[JSON] = []
-        self.events = events
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.answer(answers.get(self.path))
-
-            def do_POST(self) -> None:
-                events.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                self.answer({"status": "SUCCESS"})
-
-            def answer(self, content: object) -> None:
-                body = b"" if content is None else json.dumps(content).encode()
-                self.send_response(404 if content is None else 200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class Files:

@@ -20,8 +20,9 @@ platform has to mend it. Logs are under `home.logs`, and those of failed tests a
 """
 
 from omnify_shared.testing.home import ExtraApp, Home
+from omnify_shared.testing.peer import Peer
 from omnify_shared.testing.platform import Platform
 from omnify_shared.testing.service import Service
 from omnify_shared.testing.sidecar import Sidecar, SidecarPorts
 
-__all__ = ["ExtraApp", "Home", "Platform", "Service", "Sidecar", "SidecarPorts"]
+__all__ = ["ExtraApp", "Home", "Peer", "Platform", "Service", "Sidecar", "SidecarPorts"]
