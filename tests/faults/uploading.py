@@ -48,10 +48,13 @@ class Uploading(Deaths):
         return self._promised(ada, point, file_id)
 
     def judging(self, point: str) -> Check:
-        """Files dies while it checks a file: it is checked again, and comes out once."""
+        """Files dies while it checks a file, perhaps before it has answered the request that brought the last byte: the
+        file is checked again, and comes out once."""
         ada = self.joined()
+        file_id = ada.announce_file("picture.png", len(PICTURE), "creative")
         with self.dying(self.files, point):
-            file_id = ada.send_file("picture.png", PICTURE, "creative")
+            self._whatever(lambda: ada.send_bytes(file_id, PICTURE, offset=0))
+        self._go_on(ada, file_id)
         return self._promised(ada, point, file_id)
 
     def dropping(self, point: str) -> Check:

@@ -41,7 +41,7 @@ def create_app(settings: FilesSettings | None = None) -> FastAPI:
         runner = Runner(store, blobs, scanner, inspector, settings, metrics)
         keeper = Keeper(store, blobs, runner, settings, platform.tasks, metrics)
         platform.tasks.spawn(keeper.keep_looking(), name="agenda")
-        uploads = Uploads(store, blobs, settings)
+        uploads = Uploads(store, blobs, platform.rate_limits, settings, metrics)
         erasures = Erasures(platform, ErasureCompleted, Eraser(store, keeper).erase)
         platform.tasks.spawn(erasures.run(), name="erasures")
         yield FilesService(store, blobs, uploads, keeper, Links(platform.secrets), erasures, settings)

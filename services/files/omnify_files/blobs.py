@@ -49,6 +49,16 @@ class Blobs:
         for part in parts:
             yield await self.get(file, part)
 
+    async def read_between(
+        self, file: FileRecord, parts: Sequence[Part], first: int, last: int
+    ) -> AsyncIterator[bytes]:
+        """The bytes from `first` to `last`, both included, of the pieces that hold them. Raises DamagedContent."""
+        start = 0
+        for part in parts:
+            if start <= last and start + part.size > first:
+                yield (await self.get(file, part))[max(0, first - start) : last + 1 - start]
+            start += part.size
+
     async def drop(self, file: FileRecord, spans: Iterable[Span], *, keep: Iterable[Part] = ()) -> None:
         """Deletes whatever is in these places but the pieces to `keep`; doing it again changes nothing."""
         kept = {_name(file, part.tag, part.index) for part in keep}

@@ -9,6 +9,7 @@ Problem
 ├── WrongVersion 412
 ├── PayloadTooLarge   FileTooLarge 413, QuotaReached 413
 ├── UnsupportedMedia… NotAChunk 415
+├── RangeOutside 416
 ├── Unprocessable     RefusedFile 422
 ├── WriterReplaced 423
 └── ChecksumDiffers 460 (tus)
@@ -108,6 +109,12 @@ class RefusedFile(Unprocessable):
     """The file's name or purpose can't be accepted."""
 
     type, title = "refused-file", "The file can't be accepted"
+
+
+class RangeOutside(Problem):
+    """The range of a download begins behind its end (RFC 9110 §15.5.17)."""
+
+    status, type, title = 416, "range-not-satisfiable", "The content has no such range"
 
 
 class WriterReplaced(Problem):

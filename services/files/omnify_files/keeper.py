@@ -57,7 +57,7 @@ class Keeper:
         while True:
             await asyncio.sleep(self._settings.poll_interval.total_seconds() * random.uniform(0.8, 1.2))  # noqa: S311
             try:
-                due, self._metrics.agenda = await self._store.due()
+                due, self._metrics.agenda, self._metrics.soon = await self._store.due(self._settings.retry_longest)
                 for key in due:
                     await self.look(key)
             except Exception as error:

@@ -55,6 +55,11 @@ class Content(Stored):
     sha256: str
     parts: list[Part]
 
+    @property
+    def etag(self) -> str:
+        """Its strong tag (RFC 9110 §8.8.3)."""
+        return f'"{self.sha256}"'
+
 
 class Lease(Stored):
     """The replica that works on a file, and until when it may be silent."""

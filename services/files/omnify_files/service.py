@@ -14,6 +14,7 @@ from omnify_files.keeper import Keeper
 from omnify_files.kinds import RULES
 from omnify_files.links import Link, Links
 from omnify_files.names import disposition, renamed
+from omnify_files.ranges import ByteRange, asked
 from omnify_files.records import Content, FileRecord, Variant
 from omnify_files.schemas import FileOut, FilePage, FilesQuery, LinkOut, QuotaOut
 from omnify_files.settings import FilesSettings
@@ -34,10 +35,11 @@ _MARKS: dict[Variant, str] = {"content": "", "thumbnail": "-thumbnail", "text": 
 
 @dataclass(frozen=True)
 class Download:
-    """A content on its way out: its headers and its bytes."""
+    """A content on its way out, all of it or a range: its headers and its bytes."""
 
     content: Content
     disposition: str
+    range: ByteRange | None
     body: AsyncIterator[bytes]
 
 
@@ -152,15 +154,24 @@ class FilesService:
         start = self._settings.public_url.rstrip("/")
         return LinkOut(url=f"{start}/api/files/{file.file_id}/content?{urlencode(query)}", expires_at=until)
 
-    async def download(self, link: Link, signature: str) -> Download:
-        """What a link opens. Raises BadLink, UnknownFile, NotReady."""
+    async def download(self, link: Link, signature: str, wanted: str | None, if_range: str | None) -> Download:
+        """What a link opens; `wanted` is a `Range`, of the content that `if_range` names.
+
+        Raises BadLink, UnknownFile, NotReady, RangeOutside.
+        """
         await self._links.check(link, signature)
         file = await self._store.files.get(link.organization_id, link.file_id) if is_id(link.file_id) else None
         if file is None or file.state == "deleted":
             raise UnknownFile("the file was deleted")
         content = content_of(file, link.variant)
         name = renamed(file.filename, content.extension, _MARKS[link.variant])
-        return Download(content, disposition(name), self._blobs.read(file, content.parts))
+        part = asked(wanted, if_range, etag=content.etag, size=content.size)
+        body = (
+            self._blobs.read_between(file, content.parts, part.first, part.last)
+            if part
+            else self._blobs.read(file, content.parts)
+        )
+        return Download(content, disposition(name), part, body)
 
 
 def content_of(file: FileRecord, variant: Variant) -> Content:

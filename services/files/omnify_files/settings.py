@@ -11,7 +11,8 @@ from omnify_shared.settings import Settings
 
 
 class FilesSettings(Settings):
-    """Sizes are bytes. Quotas count what an organisation is uploading and what it keeps, in bytes and in files.
+    """Sizes are bytes. Quotas count what an organisation is uploading and what it keeps, in bytes and in files; its
+    `upload_rate` is how many uploads it may begin in an hour.
 
     `clamd_url` is `tcp://host:port`; without it files stay in quarantine. A lease says which replica works on a file;
     an expired one is taken over.
@@ -25,6 +26,7 @@ class FilesSettings(Settings):
     inspect_timeout: timedelta = Field(default=timedelta(seconds=90), gt=timedelta(0))
     quota_bytes: int = Field(default=10 * 1024**3, gt=0)
     quota_files: int = Field(default=5000, gt=0, le=20_000)
+    upload_rate: int = Field(default=2000, gt=0)
     upload_life: timedelta = Field(default=timedelta(hours=24), gt=timedelta(0))
     link_life: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(hours=1))
     jobs_at_once: int = Field(default=2, gt=0)

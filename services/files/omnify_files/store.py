@@ -99,13 +99,14 @@ class FileStore:
         except Missing:
             return
 
-    async def due(self) -> tuple[list[Key], int]:
-        """The files whose time has come, longest first, and how many are on the agenda in all."""
+    async def due(self, soon: timedelta) -> tuple[list[Key], int, int]:
+        """The files whose time has come, longest first; how many are on the agenda in all, and how many for `soon`."""
         now = clock.now()
         shards = (await self._agenda.get_many((str(number),) for number in range(SHARDS))).values()
-        found = sorted((due, name) for shard in shards for name, due in shard.due.items() if due <= now)
-        keys = [name.partition("/") for _, name in found]
-        return [(organization, file) for organization, _, file in keys], sum(len(shard.due) for shard in shards)
+        all_of_them = sorted((due, name) for shard in shards for name, due in shard.due.items())
+        keys = [name.partition("/") for due, name in all_of_them if due <= now]
+        waiting = sum(due <= now + soon for due, _ in all_of_them)
+        return [(organization, file) for organization, _, file in keys], len(all_of_them), waiting
 
     async def bury(self, file: FileRecord, event: FileUploaded, reason: str) -> None:
         """Makes a dead letter of a file that could not be judged; its replay has it judged again."""

@@ -17,6 +17,7 @@ from omnify_files.errors import (
     UploadGone,
 )
 from omnify_files.kinds import MAX_SIZE, RULES, Purpose
+from omnify_files.metrics import FileMetrics
 from omnify_files.names import checked_name
 from omnify_files.records import FileRecord, Span, Usage
 from omnify_files.settings import FilesSettings
@@ -29,13 +30,16 @@ from omnify_shared.documents import Emit
 from omnify_shared.faults import point, reach
 from omnify_shared.identity import Principal
 from omnify_shared.ids import new_id
+from omnify_shared.problems import TooManyRequests
+from omnify_shared.ratelimits import RateLimits
 
 NOTED: Final = point("files.upload.noted")
 RESERVED: Final = point("files.upload.reserved")
-CREATED: Final = point("files.upload.created")
 LISTED: Final = point("files.upload.listed")
+CREATED: Final = point("files.upload.created")
 TAKEN: Final = point("files.upload.taken")
 
+HOUR: Final = timedelta(hours=1)
 UNCLAIMED: Final = timedelta(minutes=1)  # what the making of an upload may need from its first write to its last
 MAX_ATTEMPTS: Final = 5000  # requests that bring bytes of one file
 
@@ -43,32 +47,46 @@ MAX_ATTEMPTS: Final = 5000  # requests that bring bytes of one file
 class Uploads:
     """The uploads of all organisations. Every method raises SidecarUnavailable while the store is down."""
 
-    def __init__(self, store: FileStore, blobs: Blobs, settings: FilesSettings) -> None:
+    def __init__(
+        self, store: FileStore, blobs: Blobs, limits: RateLimits, settings: FilesSettings, metrics: FileMetrics
+    ) -> None:
         self._store = store
         self._blobs = blobs
+        self._limits = limits
         self._settings = settings
+        self._metrics = metrics
 
     async def create(self, caller: Principal, length: int, metadata: dict[str, str], raw: str) -> FileRecord:
         """A new upload of `length` bytes.
 
-        Raises: BadUpload, RefusedFile, FileTooLarge, QuotaReached, OrganizationGone, NoRight; none leaves anything.
+        Raises: BadUpload, RefusedFile, FileTooLarge, QuotaReached, OrganizationGone, NoRight, TooManyRequests; none
+        leaves anything.
         """
         file = self._new(caller, length, metadata, raw)
+        try:
+            await self._limits.hit("uploads", file.organization_id, limit=self._settings.upload_rate, window=HOUR)
+            await self._reserve(file)
+        except (TooManyRequests, QuotaReached) as refusal:
+            self._metrics.announced("quota" if isinstance(refusal, QuotaReached) else "rate")
+            raise
+        key = file.organization_id, file.file_id
+        await self._store.listed.add(*key)
+        reach(LISTED)
+        await self._store.files.create(*key, value=file, fresh=True)
+        reach(CREATED)
+        self._metrics.announced("taken")
+        return file
+
+    async def _reserve(self, file: FileRecord) -> None:
         key = file.organization_id, file.file_id
         await self._store.look_at(key, min(clock.now() + UNCLAIMED, file.expires_at))
         reach(NOTED)
         try:
-            await self._store.reserve(*key, length, lambda usage: self._check_room(usage, length))
+            await self._store.reserve(*key, file.length, lambda usage: self._check_room(usage, file.length))
         except (QuotaReached, OrganizationGone):
             await self._store.done_with(key)
             raise
         reach(RESERVED)
-        await self._store.of_users.add(caller.user_id, file.file_id, organization_id=file.organization_id)
-        await self._store.files.create(*key, value=file, fresh=True)
-        reach(CREATED)
-        await self._store.listed.add(file.organization_id, file.file_id)
-        reach(LISTED)
-        return file
 
     def _new(self, caller: Principal, length: int, metadata: dict[str, str], raw: str) -> FileRecord:
         purpose = purpose_of(metadata.get("purpose"))

@@ -12,7 +12,7 @@ from support.uploads import TUS, UPLOADS, metadata, wait_for
 
 PICTURE = image("PNG", (300, 200))
 HEAD = len(PICTURE) // 2  # bytes that come first, so that the rest has to replace what is there
-ANNOUNCING = ("noted", "reserved", "created", "listed")
+ANNOUNCING = ("noted", "reserved", "listed", "created")
 UPLOADING = ("taken", "stored", "committed", "tidied")
 JUDGING = (
     "process.leased", "process.fetched", "process.scanned", "process.looked", "process.planned", "process.made",
@@ -54,15 +54,11 @@ def whole(files: Any, tenant: Any, file_id: str) -> None:
 def test_while_an_upload_is_announced(files: Any, tenant: Any, point: str) -> None:
     dying(files, f"upload.{point}", lambda: tenant.create("lost.png", len(PICTURE), "creative"))
     file_id = tenant.upload("picture.png", PICTURE, "creative")
-    if point in ("created", "listed"):  # it is there, and goes with its time, or when somebody drops it
-        for lost in tenant.http.get("/api/files").json()["files"]:
-            if lost["file_id"] != file_id:
-                tenant.http.delete(f"/api/files/{lost['file_id']}").raise_for_status()
-    if point == "created":  # not listed yet: its room is taken until its time is over
-        assert tenant.quota()["files"] == 2
-        return
-    if point == "reserved":
-        wait_for(lambda: tenant.quota()["files"] == 1, 90)
+    lost = [one["file_id"] for one in tenant.http.get("/api/files").json()["files"] if one["file_id"] != file_id]
+    assert len(lost) == (point == "created"), "it is there, and goes with its time, or when somebody drops it"
+    for one in lost:
+        tenant.http.delete(f"/api/files/{one}").raise_for_status()
+    wait_for(lambda: tenant.quota()["files"] == 1, 90)
     whole(files, tenant, file_id)
 
 

@@ -1,6 +1,7 @@
 """From the first byte to the last trace: upload, checks, download, deletion, on every set."""
 
 import io
+import random
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +13,7 @@ from support.samples import image, pdf, photo
 from support.uploads import wait_for
 
 LOCATION_TAG = 0x8825
+MiB = 1024 * 1024
 
 
 def test_a_picture_from_upload_to_deletion(files: Any, tenant: Any) -> None:
@@ -100,6 +102,30 @@ def test_a_link_whose_time_is_over(new_files: Any, set_name: str) -> None:
     url = tenant.link(made["file_id"]).json()["url"]
     headers = tenant.files.service.headers
     wait_for(lambda: httpx.get(url, headers=headers).status_code == 403, 20)
+
+
+def test_a_download_goes_on_where_it_broke_off(files: Any, tenant: Any) -> None:
+    data = random.Random(9).randbytes(5 * MiB // 2).hex().encode()
+    file_id = tenant.judged("long.txt", data)["file_id"]
+    url, size = tenant.link(file_id).json()["url"], len(data)
+    whole = httpx.get(url, headers=files.service.headers, timeout=60)
+    assert (whole.status_code, whole.headers["accept-ranges"], whole.content == data) == (200, "bytes", True)
+    etag = whole.headers["etag"]
+    files.blobs_of(file_id)[2].unlink()  # nobody reads the last piece for what is in the others
+
+    def part(wanted: str, **headers: str) -> tuple[int, str | None, bytes]:
+        answer = httpx.get(url, headers=files.service.headers | {"range": wanted} | headers, timeout=60)
+        return answer.status_code, answer.headers.get("content-range"), answer.content
+
+    for wanted, first, last in (
+        ("bytes=0-9", 0, 9),
+        ("bytes=0-0", 0, 0),
+        (f"Bytes={2 * MiB - 5}-{2 * MiB + 4}", 2 * MiB - 5, 2 * MiB + 4),
+    ):
+        assert part(wanted) == (206, f"bytes {first}-{last}/{size}", data[first : last + 1]), wanted
+    assert part("bytes=3-5", **{"if-range": etag}) == (206, f"bytes 3-5/{size}", data[3:6])
+    for wanted in (f"bytes={size}-", f"bytes={size}-{size + 5}", "bytes=-0"):
+        assert part(wanted)[:2] == (416, f"bytes */{size}")
 
 
 def test_a_large_file_comes_back_whole_through_the_sidecar(files: Any, tenant: Any) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2 as httpx
 import pytest
 from tusclient.client import TusClient
 
@@ -232,7 +234,8 @@ def test_giving_up_while_bytes_come_leaves_none(files: Any, tenant: Any) -> None
 def test_the_room_of_an_organisation_is_taken_once_by_many_at_once(new_files: Any, set_name: str) -> None:
     if set_name != "local":
         pytest.skip("one document and its ETag, as everywhere")
-    tenant = new_files(quota_bytes="1000", quota_files="7").tenant()
+    files = new_files(quota_bytes="1000", quota_files="7", upload_rate="24")
+    tenant = files.tenant()
 
     def race(size: int) -> list[int]:
         with ThreadPoolExecutor(12) as pool:
@@ -244,6 +247,12 @@ def test_the_room_of_an_organisation_is_taken_once_by_many_at_once(new_files: An
     for one in tenant.http.get("/api/files").json()["files"]:
         assert tenant.http.delete(f"/api/files/{one['file_id']}").status_code == 204
     assert tenant.quota() == {"files": 0, "bytes": 0, "max_files": 7, "max_bytes": 1000}
+    answer = tenant.create("a.txt", 1)
+    assert (answer.status_code, 0 < int(answer.headers["retry-after"]) <= 3600) == (429, True)
+    assert files.tenant().create("a.txt", 1).status_code == 201
+    shown = httpx.get(f"{files.service.url}/metrics", headers=files.service.headers).text
+    counted = dict(re.findall(r'omnify_files_announced_total\{[^}]*outcome="(\w+)"[^}]*\} (\d+)', shown))
+    assert counted == {"taken": "8", "quota": "17", "rate": "1"}
 
 
 def test_an_upload_whose_time_is_over_goes_by_itself(new_files: Any, set_name: str) -> None:

@@ -81,7 +81,7 @@ JOURNEYS: Mapping[str, tuple[str, ...]] = {
         "analytics.import.completed",
         "analytics.import.cleaned",
     ),
-    "announcing": ("files.upload.noted", "files.upload.reserved", "files.upload.created", "files.upload.listed"),
+    "announcing": ("files.upload.noted", "files.upload.reserved", "files.upload.listed", "files.upload.created"),
     "uploading": ("files.upload.taken", "files.upload.stored", "files.upload.committed", "files.upload.tidied"),
     "judging": (
         "files.process.leased",

@@ -1,8 +1,8 @@
 """Files: listed, asked about, cancelled, deleted, and downloaded by link."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from omnify_files.deps import ServiceDep
@@ -17,6 +17,9 @@ _SAFE: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Referrer-Policy": "no-referrer",
 }
+
+
+_BYTES: Final[dict[str, Any]] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get("")
@@ -61,17 +64,27 @@ async def link(file_id: str, caller: ScopedPrincipal, service: ServiceDep, wante
     "/{file_id}/content",
     response_class=StreamingResponse,
     responses={
-        200: {"description": "The bytes", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+        200: {"description": "The bytes", "content": _BYTES},
+        206: {"description": "The range of them that was asked for", "content": _BYTES},
     },
 )
-async def content(file_id: str, service: ServiceDep, query: Annotated[LinkQuery, Query()]) -> Response:
-    """Downloads what a link opens, always as an attachment."""
+async def content(
+    file_id: str,
+    service: ServiceDep,
+    query: Annotated[LinkQuery, Query()],
+    wanted: Annotated[str | None, Header(alias="Range", description="One range of bytes; else 416 or all.")] = None,
+    if_range: Annotated[str | None, Header(alias="If-Range", description="The content's `ETag`, else all.")] = None,
+) -> Response:
+    """Downloads what a link opens, always as an attachment; a download that broke off goes on by `Range`."""
     link = Link(query.organization, file_id, query.variant, query.expires)
-    download = await service.download(link, query.signature)
+    download = await service.download(link, query.signature, wanted, if_range)
+    part, whole = download.range, download.content
     headers = {
         **_SAFE,
+        "Accept-Ranges": "bytes",
         "Content-Disposition": download.disposition,
-        "Content-Length": str(download.content.size),
-        "ETag": f'"{download.content.sha256}"',
+        "Content-Length": str(part.length if part else whole.size),
+        "ETag": whole.etag,
+        **({"Content-Range": str(part)} if part else {}),
     }
-    return StreamingResponse(download.body, headers=headers, media_type=download.content.media_type)
+    return StreamingResponse(download.body, 206 if part else 200, headers, whole.media_type)

@@ -49,7 +49,8 @@ async def create(
     """Announces a file; its bytes go to `Location`, in as many requests as it takes, within 24 h.
 
     Purposes: logo, creative, analysis_document, campaign_idea, brand_guide, other. 422 for a name or kind that is not
-    taken for the purpose, 413 for a size beyond the purpose's or the organisation's limits.
+    taken for the purpose, 413 for a size beyond the purpose's or the organisation's limits, 429 for more uploads than
+    it may begin in an hour.
     """
     size = tus.number("Upload-Length", length)
     file = await service.uploads.create(caller, size, tus.metadata(metadata), metadata or "")
