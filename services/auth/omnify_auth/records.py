@@ -1,7 +1,7 @@
 """What auth stores: one document per aggregate. See the README for who writes which field."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -43,8 +43,8 @@ class Membership(Record):
     grants: tuple[ResourceGrant, ...] = ()
 
 
-class User(Record):
-    """An account. Until `verified_at` is set it holds what the latest registration typed, whose proof is
+class PlainUser(Record):
+    """An account, version 1. Until `verified_at` is set it holds what the latest registration typed, whose proof is
     `verification_id`."""
 
     user_id: str
@@ -74,6 +74,31 @@ class User(Record):
     def blocked(self) -> bool:
         """Whether the account may do nothing anywhere."""
         return self.disabled_at is not None or self.erased_at is not None
+
+
+class User(PlainUser):
+    """An account, version 2: `email` and `full_name` lie in `sealed`, under the key of the user's profile.
+
+    This release reads both versions (`users` opens) and writes version 1, as the released one reads no other; see
+    docs/decisions/0030-erasure.md.
+    """
+
+    schema_version: ClassVar[int] = 2
+    written_as: ClassVar[type[BaseModel]] = PlainUser
+    email: str = ""
+    full_name: str = ""
+    sealed: Sealed | None = None
+
+    @classmethod
+    def upgrade(cls, data: dict[str, Any], from_version: int) -> dict[str, Any]:
+        """From version 1, which lacks `sealed`."""
+        return data
+
+    def downgraded(self) -> PlainUser:
+        """As version 1. Raises ValueError for one that was not opened: its address would be lost."""
+        if self.sealed:
+            raise ValueError("a sealed user can't be written as version 1")
+        return PlainUser.model_construct(**{name: getattr(self, name) for name in PlainUser.model_fields})
 
 
 MfaPolicy = Literal["optional", "privileged", "required"]

@@ -9,7 +9,7 @@ from omnify_auth.browsers import Browser
 from omnify_auth.clients import ClientList, OAuthClient
 from omnify_auth.codes import AuthorizationCode
 from omnify_auth.erasures import ConsentProofs, Erasure, OpenErasures
-from omnify_auth.profiles import ProfileKey
+from omnify_auth.profiles import ProfileKey, ProfileKeys
 from omnify_auth.recent import Recent
 from omnify_auth.records import (
     Address,
@@ -25,13 +25,14 @@ from omnify_auth.records import (
     Ring,
     RootKey,
     Session,
-    User,
     UserSessions,
     Verification,
 )
 from omnify_auth.role_book import RoleBook
 from omnify_auth.rosters import Roster
 from omnify_auth.settings import AuthSettings
+from omnify_auth.users import Users
+from omnify_auth.vault import Vault
 from omnify_shared.documents import Documents, Seen, key_of
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.state import StateStore
@@ -90,10 +91,12 @@ class Store:
     | root         | "main"                     | first use              | never                        |
     """
 
-    def __init__(self, state: StateStore, outbox: Outbox, settings: AuthSettings) -> None:
+    def __init__(self, state: StateStore, outbox: Outbox, settings: AuthSettings, vault: Vault) -> None:
         self._state = state
         self.addresses = Documents(state, "address", Address)
-        self.users = Documents(state, "user", User, outbox=outbox)
+        self.profile_keys = Documents(state, "profile_key", ProfileKey)
+        self.profiles = ProfileKeys(self.profile_keys, vault)
+        self.users = Users(state, outbox, self.profiles)
         self.shown_users = Recent(self.users, SHOWN_AGE)
         self.organizations = Documents(state, "organization", Organization, outbox=outbox)
         self.rosters = Documents(state, "roster", Roster, outbox=outbox)
@@ -110,7 +113,6 @@ class Store:
         self.ceremonies = Documents(state, "ceremony", Ceremony, ttl=settings.challenge_ttl)
         self.consents = Documents(state, "consent", Consents, outbox=outbox)
         self.consent_proofs = Documents(state, "consent_proof", ConsentProofs)
-        self.profile_keys = Documents(state, "profile_key", ProfileKey)
         self.erasures = Documents(state, "erasure", Erasure, outbox=outbox)
         self.open_erasures = Documents(state, "open_erasures", OpenErasures)
         self.audit = Documents(state, "audit", AuditPage)

@@ -8,7 +8,6 @@ from omnify_auth.hashing import Hasher
 from omnify_auth.keyring import KeyRing, Schedule
 from omnify_auth.legal import Library
 from omnify_auth.metrics import LoginMetrics, watch_erasures
-from omnify_auth.profiles import ProfileKeys
 from omnify_auth.service.accounts import Accounts
 from omnify_auth.service.address_change import AddressChange
 from omnify_auth.service.api_keys import ApiKeys
@@ -63,8 +62,8 @@ class AuthService:
     """The areas of the service. Construction touches nothing outside the process."""
 
     def __init__(self, platform: Platform, settings: AuthSettings) -> None:
-        store = self.store = Store(platform.state, platform.outbox, settings)
         vault = Vault(platform.secrets)
+        store = self.store = Store(platform.state, platform.outbox, settings, vault)
         roots = RootKeys(store.root, vault)
         self.logins = LoginMetrics(platform.telemetry)
         self.hasher = Hasher(settings, vault)
@@ -72,7 +71,7 @@ class AuthService:
         self.directory = Directory(store, roots)
         flood = MailFlood(store, platform.rate_limits, settings)
         guessing = Guessing(store, settings)
-        self.profiles = ProfileKeys(store.profile_keys, vault)
+        self.profiles = store.profiles
         sealing = Sealing(self.profiles, vault)
         self.letters = Letters(store, sealing, settings)
         self.notices = Notices(store, self.letters)
