@@ -40,7 +40,7 @@ def with_mails(ada: Marketer) -> dict[str, Any]:
 async def leave_mails(blocks: Blocks) -> None:
     """A mail that waits, and lists of several pages."""
     await MailStore(blocks.state, blocks.outbox).list_many([f"{new_id()}.00"], "announcement", clock.now())
-    for kind in ("requests", "standings", "domains"):
+    for kind in ("requests", "standings", "domains", "user-choices"):
         pages = Index(blocks.state, kind, page_size=1)
         for number in range(2):
             await pages.add("another-organization", str(number))

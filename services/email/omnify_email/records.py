@@ -125,6 +125,10 @@ class MessageRequest(BaseModel):
     created_at: datetime
 
 
+UNKNOWN = "***"
+"""What is shown of an address that is known by its digest alone."""
+
+
 class Stop(BaseModel):
     """Why nothing goes to an address any more, until a moment or for good."""
 

@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter
 
-from omnify_email.addresses import masked
 from omnify_email.deps import ServiceDep, SettingsEditor, SettingsViewer
 from omnify_email.schemas.standings import PreferencesIn, PreferencesOut
 from omnify_shared.identity import CurrentPrincipal
@@ -23,8 +22,7 @@ async def mine(principal: CurrentPrincipal, service: ServiceDep) -> PreferencesO
 async def choose(form: PreferencesIn, principal: CurrentPrincipal, service: ServiceDep) -> PreferencesOut:
     """Changes what the user gets; it counts for the very next mail."""
     address = await service.address_of(principal.user_id)
-    key = await service.keys.of(address)
-    await service.standings.choose(principal.organization_id, key, masked(address), form.categories)
+    await service.standings.choose_own(principal.user_id, principal.organization_id, address, form.categories)
     return PreferencesOut.model_validate(
         {"categories": await service.standings.choices(principal.organization_id, address)}
     )

@@ -37,7 +37,7 @@ class EmailService:
     def __init__(self, platform: Platform, settings: EmailSettings, resolver: Resolver | None = None) -> None:
         store = Store(platform.state, platform.outbox)
         vault = Vault(platform.secrets, store.root)
-        keys = self.keys = AddressKeys(vault)
+        keys = AddressKeys(vault)
         sealing = Sealing(vault)
         self.auth = Auth(platform.invoker, timeout=settings.fetch_timeout)
         resolver = resolver or DnsResolver(settings.dns_servers.split(), settings.dns_timeout)
@@ -62,9 +62,10 @@ class EmailService:
         self.trials = Trials(settings, self.auth, keys, self.delivery, limits)
 
     async def export(self, user_id: str) -> dict[str, JsonValue]:
-        """The mails that a user asked for or was sent within a month, newest first; no addresses are kept."""
+        """The mails that a user asked for or was sent within a month, newest first, and what they chose to get."""
         mails = await self._mails.about(user_id)
-        return {"mails": [MailOut.of(mail).model_dump(mode="json") for mail in mails]}
+        chosen = await self.standings.chosen_by(user_id)
+        return {"mails": [MailOut.of(mail).model_dump(mode="json") for mail in mails], "choices": [*chosen]}
 
     async def address_of(self, user_id: str) -> str:
         """A user's address, as auth has it. Raises Unavailable, NotFound."""

@@ -4,19 +4,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pydantic import JsonValue
+
 from omnify_email.addresses import AddressKeys, masked
 from omnify_email.catalogue import CHOSEN, Category, Choice
 from omnify_email.errors import UnknownSuppression
-from omnify_email.records import OrganizationSettings, Reason, Standing, Stop
+from omnify_email.records import UNKNOWN, OrganizationSettings, Reason, Standing, Stop
 from omnify_email.store import Store
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
+from omnify_shared.indexes import MAX_PAGE
 
 EVERYWHERE = "global"
 BOUNCES_LAST = timedelta(days=30)  # then a mailbox may have come back; Postal's figure
 Change = Callable[[Standing, Emit], Standing]
-_UNKNOWN = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,23 @@ class Standings:
 
         await self._change(organization_id, address_key, shown, change)
 
+    async def choose_own(
+        self, user_id: str, organization_id: str, address: str, choices: Mapping[Choice, bool]
+    ) -> None:
+        """As `choose`, for a user who is signed in: listed under them first, so that an erasure finds it."""
+        key = await self._keys.of(address)
+        found = {"organization_id": organization_id, "address_key": key}
+        await self._store.choices_of.add(user_id, f"{organization_id}.{key}", **found)
+        await self.choose(organization_id, key, masked(address), choices)
+
+    async def chosen_by(self, user_id: str) -> list[dict[str, JsonValue]]:
+        """What a user chose, the newest 1000 of their choices at most."""
+        page = await self._store.choices_of.list(user_id, limit=MAX_PAGE)
+        keys = [(str(one.summary["organization_id"]), str(one.summary["address_key"])) for one in page.items]
+        found = await self._store.standings.get_many(keys)
+        known = [(key[0], found[key]) for key in keys if key in found]
+        return [{"organization_id": id, "choices": one.model_dump()["choices"]} for id, one in known]
+
     async def choices(self, organization_id: str, address: str) -> dict[Choice, bool]:
         """What goes to an address of an organisation's mails of choice."""
         defaults = (await self.settings(organization_id)).defaults
@@ -157,7 +176,7 @@ class Standings:
             await self._store.standing_list.add(scope, address_key)
 
         def initial() -> Standing:
-            return Standing(address_key=address_key, shown=shown or _UNKNOWN, changed_at=clock.now())
+            return Standing(address_key=address_key, shown=shown or UNKNOWN, changed_at=clock.now())
 
         stored = await self._store.standings.upsert(scope, address_key, initial=initial, change=change)
         return stored.value

@@ -22,6 +22,7 @@ class Store:
         self.request_list = Index(state, "requests", page_size=50, ttl=RETENTION + timedelta(days=1))
         self.standings = Documents(state, "standing", Standing)
         self.standing_list = Index(state, "standings")
+        self.choices_of = Index(state, "user-choices")
         self.settings = Documents(state, "settings", OrganizationSettings)
         self.domains = Documents(state, "domain", SenderDomain)
         self.domain_list = Index(state, "domains")
