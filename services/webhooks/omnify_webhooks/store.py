@@ -30,6 +30,7 @@ from omnify_webhooks.records import (
 )
 
 DUE_LIFE = timedelta(days=60)  # what nobody took in so long is about messages that are gone
+LIST_PAGE = 50  # entries, all of which are read and written again with every one that is added
 FRESH = 1.0  # seconds for which what was read of an endpoint may be used again
 REMEMBERED = 10_000
 FORMER = 1000  # connections taken away that are remembered for what they received
@@ -46,7 +47,7 @@ class WebhooksStore:
         self._health = Documents(state, "health", Health)
         self._messages = Documents(state, "message", Message, ttl=kept)
         self._deliveries = Documents(state, "delivery", Delivery, ttl=kept)
-        self._sent = Index(state, "messages", rolling=kept)
+        self._sent = Index(state, "messages", LIST_PAGE, rolling=kept)
         self._listing: Batches[Entry] = Batches(self._sent.add_many)
         self.due = Documents(state, "due", Due, ttl=DUE_LIFE)
         self.cursors = Documents(state, "due-cursor", DueCursor)
@@ -56,7 +57,7 @@ class WebhooksStore:
         self._connections = Documents(state, "connection", Connection)
         self._connection_lists = Documents(state, "connections", Connections)
         self._receipts = Documents(state, "receipt", Receipt, outbox=outbox, ttl=kept)
-        self._received = Index(state, "received", rolling=kept)
+        self._received = Index(state, "received", LIST_PAGE, rolling=kept)
         self._receiving: Batches[Entry] = Batches(self._received.add_many)
         self._makers = Index(state, "made-by")
         self._seen_connections: dict[str, tuple[float, Connection]] = {}
