@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from omnify_shared.tasks import Tasks
 
 WAITING = 256  # per lane
+PATIENCE = 2.0
 
 
 class Job(Protocol):
@@ -35,12 +36,22 @@ class _Lane(Generic[J]):
 
 
 class Lanes(Generic[J]):
-    """Runs `work` on jobs, `per_lane` at once in each lane and `at_once` in all."""
+    """Runs `work` on jobs, `per_lane` at once in each lane and `at_once` in all. What takes longer than `patience`
+    seconds is waiting for somebody, and counts no more among all: else a few lanes that hang would stop the others."""
 
-    def __init__(self, tasks: Tasks, work: Callable[[J], Awaitable[None]], *, per_lane: int, at_once: int) -> None:
+    def __init__(
+        self,
+        tasks: Tasks,
+        work: Callable[[J], Awaitable[None]],
+        *,
+        per_lane: int,
+        at_once: int,
+        patience: float = PATIENCE,
+    ) -> None:
         self._tasks = tasks
         self._work = work
         self._per_lane = per_lane
+        self._patience = patience
         self._gate = asyncio.Semaphore(at_once)
         self._lanes: dict[str, _Lane[J]] = {}
         self.in_hand: set[str] = set()
@@ -66,11 +77,27 @@ class Lanes(Generic[J]):
             while lane.waiting:
                 job = lane.waiting.popleft()
                 try:
-                    async with self._gate:
-                        await self._work(job)
+                    await self._work_in_turn(job)
                 finally:
                     self.in_hand.discard(job.name)
         finally:
             lane.running -= 1
             if not lane.running and not lane.waiting:
                 self._lanes.pop(name, None)
+
+    async def _work_in_turn(self, job: J) -> None:
+        await self._gate.acquire()
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            if not left:
+                left = True
+                self._gate.release()
+
+        later = asyncio.get_running_loop().call_later(self._patience, leave)
+        try:
+            await self._work(job)
+        finally:
+            later.cancel()
+            leave()

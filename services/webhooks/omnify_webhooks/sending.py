@@ -83,15 +83,15 @@ def _resolved(host: str, port: int, address: str) -> ResolveResult:
 
 
 class Sender:
-    """Posts messages. One pooled session per process; `lookup` is the resolver."""
+    """Posts messages. One pooled session per process, of `most` connections; `lookup` is the resolver."""
 
     def __init__(
-        self, guard: Guard, *, connect_timeout: float, timeout: float, at_once: int, lookup: Lookup = system_lookup
+        self, guard: Guard, *, connect_timeout: float, timeout: float, most: int, lookup: Lookup = system_lookup
     ) -> None:
         self._guard = guard
         self._limits = aiohttp.ClientTimeout(total=timeout, sock_connect=connect_timeout)
         self._timeout = timeout
-        self._at_once = at_once
+        self._most = most
         self._resolver = CheckedResolver(guard, lookup)
         self._session: aiohttp.ClientSession | None = None
 
@@ -126,7 +126,7 @@ class Sender:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                resolver=self._resolver, limit=self._at_once, ttl_dns_cache=10, enable_cleanup_closed=False
+                resolver=self._resolver, limit=self._most, ttl_dns_cache=10, enable_cleanup_closed=False
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,

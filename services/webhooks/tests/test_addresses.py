@@ -98,7 +98,7 @@ async def test_a_name_that_leads_inside_is_not_called(address: str) -> None:
     async def lookup(host: str, port: int) -> list[str]:
         return ["93.184.216.34", address]
 
-    sender = Sender(Guard({443}, ()), connect_timeout=1, timeout=2, at_once=1, lookup=lookup)
+    sender = Sender(Guard({443}, ()), connect_timeout=1, timeout=2, most=1, lookup=lookup)
     outcome = await sender.post("https://hooks.example.com/", {}, b"{}")
     assert (outcome.status, outcome.error) == (None, "not sent: the host is not on the public internet")
     await sender.close()
@@ -122,7 +122,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
         return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
 
     guard = Guard({443}, {f"hooks.example.com:{port}"})
-    sender = Sender(guard, connect_timeout=1, timeout=2, at_once=1, lookup=lookup)
+    sender = Sender(guard, connect_timeout=1, timeout=2, most=1, lookup=lookup)
     outcome = await sender.post(f"http://hooks.example.com:{port}/x", {}, b"{}")
     assert (outcome.status, asked) == (204, ["hooks.example.com"])
     assert f"Host: hooks.example.com:{port}".lower().encode() in heard[0].lower()

@@ -44,7 +44,7 @@ class WebhooksService:
         metrics = WebhookMetrics(platform.telemetry)
         self.settings = settings
         self.sender = Sender(
-            guard, connect_timeout=settings.connect_timeout, timeout=settings.timeout, at_once=settings.at_once
+            guard, connect_timeout=settings.connect_timeout, timeout=settings.timeout, most=4 * settings.at_once
         )
         self.endpoints = EndpointBook(settings, store, keeper, guard)
         nurse = Nurse(settings, store, parking)
