@@ -142,15 +142,22 @@ class Keeper:
 
     async def settle(self, file: FileRecord) -> None:
         """Drops what a judged, cancelled or deleted file leaves behind. Doing it again changes nothing."""
-        key = file.organization_id, file.file_id
         if file.state == "ready":
-            await self._blobs.drop(file, all_spans(file), keep=kept_parts(file))
-            reach(CLEANED)
-            await self._store.resize(*key, file.size)
-            reach(RESIZED)
-            await self._store.done_with(key)
+            await self._tidy(file)
         elif file.state in ("refused", "cancelled", "deleted"):
             await self._purge(file)
+
+    async def _tidy(self, file: FileRecord) -> None:
+        """Somebody may delete the file meanwhile, and then it has to stay on the agenda."""
+        key = file.organization_id, file.file_id
+        noted = await self._store.noted(key)
+        await self._blobs.drop(file, all_spans(file), keep=kept_parts(file))
+        reach(CLEANED)
+        await self._store.resize(*key, file.size)
+        reach(RESIZED)
+        now = await self._store.files.get(*key)
+        if noted and now and now.state == "ready":
+            await self._store.done_with(key, noted)
 
     async def _purge(self, file: FileRecord) -> None:
         key = file.organization_id, file.file_id

@@ -143,6 +143,7 @@ class FilesService:
             ended = (await self._store.files.update(*key, change=change)).value
         except Missing as error:
             raise UnknownFile("there is no such file any more") from error
+        await self._store.look_at_now(key)  # again: whoever found it ready may have taken it off
         await self.keeper.settle(ended)
         return ended
 

@@ -53,10 +53,10 @@ class FileStore:
         await self._usage.upsert(organization_id, initial=Usage, change=take)
 
     async def resize(self, organization_id: str, file_id: str, size: int | None) -> None:
-        """Says how much a file takes by now; None gives all of it back. Doing it again changes nothing."""
+        """Says how much a file takes by now, or gives all of it back (None); what was given back stays so."""
 
         def change(usage: Usage, _: Emit) -> Usage:
-            if usage.sizes.get(file_id) == size:
+            if usage.sizes.get(file_id) in (size, None):
                 return usage
             rest = {name: taken for name, taken in usage.sizes.items() if name != file_id}
             return usage.model_copy(update={"sizes": rest if size is None else rest | {file_id: size}})
@@ -85,12 +85,18 @@ class FileStore:
 
         await self._agenda.upsert(_shard(name), initial=Due, change=put)
 
-    async def done_with(self, key: Key) -> None:
-        """Takes a file off the agenda."""
+    async def noted(self, key: Key) -> datetime | None:
+        """For when a file is on the agenda."""
+        name = "/".join(key)
+        shard = await self._agenda.get(_shard(name))
+        return shard.due.get(name) if shard else None
+
+    async def done_with(self, key: Key, noted: datetime | None = None) -> None:
+        """Takes a file off the agenda; where `noted` is given, unless somebody has put it there anew since."""
         name = "/".join(key)
 
         def drop(shard: Due, _: Emit) -> Due:
-            if name not in shard.due:
+            if name not in shard.due or (noted and shard.due[name] != noted):
                 return shard
             return Due(due={other: due for other, due in shard.due.items() if other != name})
 

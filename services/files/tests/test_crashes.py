@@ -90,6 +90,19 @@ def test_while_a_file_is_dropped(files: Any, tenant: Any, point: str) -> None:
     wait_for(lambda: files.events(file_id).count("deleted") == 1, 90)
 
 
+def test_a_file_that_is_deleted_as_soon_as_it_is_ready(files: Any, tenant: Any) -> None:
+    """What is still to be done with a ready file must not hide that it is to be dropped by now."""
+    file_id = tenant.upload("picture.png", PICTURE, "creative")
+    files.service.die_at("files.purge.dropped")
+    while tenant.file(file_id)["state"] != "ready":
+        continue
+    with suppress(httpx.HTTPError):
+        tenant.http.delete(f"/api/files/{file_id}")
+    files.service.wait_for_death()
+    files.service.start(timeout=120)
+    wait_for(lambda: files.blobs_of(file_id) == [] and tenant.quota()["files"] == 0, 90)
+
+
 @pytest.mark.parametrize("wait", [0.0, 0.1, 0.3, 0.6])
 def test_a_file_that_is_cancelled_while_it_is_checked_is_not_released(files: Any, tenant: Any, wait: float) -> None:
     """Both at once: in the end it is one or the other, and nothing of the other is left."""
