@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from support.tls_front import TlsFront
 
 JSON = dict[str, Any]
 FOLDER = paths.repository() / "deploy" / "functions"
-SERVICES = {"signup": "auth", "mail": "email"}
+SERVICES = {"signup": "auth", "mail": "email", "files": "files", "webhooks": "webhooks"}
+TOPICS = ["auth-events", "files-events", "webhooks-activity"]
 
 
 class GoogleFunction(Controls):
@@ -58,11 +59,11 @@ class GoogleFunction(Controls):
 
 
 class Stage:
-    """A home with auth running, a remote sidecar per function's service, and what comes over `auth-events`."""
+    """A home with auth running, a remote sidecar per function's service, and what comes over TOPICS."""
 
     def __init__(self, home: Home, backing: Backing, stack: ExitStack) -> None:
         self.home, self._stack = home, stack
-        self.mailbox = backing.mailbox
+        self.mailbox, self.scanner = backing.mailbox, backing.scanner
         self.inbox = Inbox(self.mailbox.url)
         stack.callback(self.inbox.close)
         self.common = {
@@ -74,7 +75,7 @@ class Stage:
         self.sidecars = {name: Sidecar(home, service) for name, service in SERVICES.items()}
         home.find_peers({"auth": self.auth.sidecar.ports.internal})
         self.fronts: dict[str, TlsFront] = {}
-        self.bridge = Recorder(home, "bridge", ["auth-events"], raw=True)
+        self.bridge = Recorder(home, "bridge", TOPICS, raw=True)
 
     def start(self) -> "Stage":
         self.auth.sidecar.launch()
@@ -92,6 +93,32 @@ class Stage:
         self.auth.wait(timeout=90)
         self._stack.enter_context(self.bridge)
         return self
+
+    @contextmanager
+    def serving(self, name: str) -> Iterator[Service]:
+        """The service that a function is of, as people use it, for a while."""
+        service = Service(Sidecar(self.home, name, app_port=free_port()), environment=self.common)
+        try:
+            service.sidecar.launch()
+            service.launch()
+            service.sidecar.wait(60)
+            service.wait(timeout=90)
+            yield service
+        finally:
+            service.terminate()
+            service.sidecar.kill()
+
+    def event_about(self, subject: str, verb: str) -> JSON:
+        """The first event about a thing; waits for it."""
+        found: list[JSON] = []
+
+        def news() -> list[JSON]:
+            found[:] = [one for one in list(self.bridge.events) if subject in (one["subject"], *one["data"].values())]
+            found[:] = [one for one in found if one["type"].endswith(f".{verb}.v1")]
+            return found
+
+        self.until(news, 90)
+        return found[0]
 
     def orders(self, name: str, cloud: str) -> Path:
         """Where a test says at which point a function is to die (omnify_shared.faults)."""
@@ -158,7 +185,7 @@ class Stage:
 @pytest.fixture(scope="session")
 def stage(backing: Backing, tmp_path_factory: pytest.TempPathFactory, set_name: str) -> Iterator[Stage]:
     """The stage of one component set."""
-    extra = [ExtraApp.consumer("bridge", ["auth-events"])]
+    extra = [ExtraApp.consumer("bridge", TOPICS)]
     home = make_home(backing, tmp_path_factory.mktemp("functions") / "home", set_name, extra)
     with ExitStack() as stack:
         yield Stage(home, backing, stack).start()

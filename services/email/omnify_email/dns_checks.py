@@ -6,18 +6,14 @@ back. SPF is checked as far as the include goes: that it stands in the domain's 
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal, Protocol
-
-import dns.asyncresolver
-import dns.exception
-import dns.nameserver
-import dns.rdata
-import dns.resolver
-from dns.rdtypes.ANY.CNAME import CNAME
-from dns.rdtypes.ANY.TXT import TXT
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from omnify_email.records import Check, SenderDomain
 from omnify_email.settings import EmailSettings
+
+if TYPE_CHECKING:
+    import dns.asyncresolver
+    import dns.rdata
 
 PROOF_LABEL = "_omnify"
 DMARC_DEFAULT = "v=DMARC1; p=none"
@@ -36,7 +32,10 @@ class Resolver(Protocol):
 
 
 class DnsResolver:
-    """The system's resolvers, or those that the settings name (`host` or `host:port`)."""
+    """The system's resolvers, or those that the settings name (`host` or `host:port`).
+
+    The library is loaded with the first question: few replicas are ever asked one, and a cold start pays for it.
+    """
 
     def __init__(self, servers: Sequence[str], timeout: float) -> None:
         self._servers = tuple(servers)
@@ -44,15 +43,22 @@ class DnsResolver:
 
     async def txt(self, name: str) -> list[str]:
         """See Resolver."""
+        from dns.rdtypes.ANY.TXT import TXT
+
         found = [record for record in await self._ask(name, "TXT") if isinstance(record, TXT)]
         return [b"".join(record.strings).decode("utf-8", "replace") for record in found]
 
     async def cname(self, name: str) -> list[str]:
         """See Resolver."""
+        from dns.rdtypes.ANY.CNAME import CNAME
+
         found = [record for record in await self._ask(name, "CNAME") if isinstance(record, CNAME)]
         return [str(record.target).rstrip(".").lower() for record in found]
 
-    async def _ask(self, name: str, kind: str) -> list[dns.rdata.Rdata]:
+    async def _ask(self, name: str, kind: str) -> "list[dns.rdata.Rdata]":
+        import dns.exception
+        import dns.resolver
+
         try:
             answer = await self._resolver().resolve(name, kind, lifetime=self._timeout, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -61,7 +67,10 @@ class DnsResolver:
             raise OSError(type(error).__name__) from error
         return list(answer)
 
-    def _resolver(self) -> dns.asyncresolver.Resolver:
+    def _resolver(self) -> "dns.asyncresolver.Resolver":
+        import dns.asyncresolver
+        import dns.nameserver
+
         resolver = dns.asyncresolver.Resolver(configure=not self._servers)
         if self._servers:
             places = [server.partition(":") for server in self._servers]
