@@ -75,6 +75,7 @@ class Stage:
         self.sidecars = {name: Sidecar(home, service) for name, service in SERVICES.items()}
         home.find_peers({"auth": self.auth.sidecar.ports.internal})
         self.fronts: dict[str, TlsFront] = {}
+        self._registered: set[str] = set()
         self.bridge = Recorder(home, "bridge", TOPICS, raw=True)
 
     def start(self) -> "Stage":
@@ -158,17 +159,18 @@ class Stage:
                 return found
             time.sleep(0.05)
 
-    def registered(self, seen: set[str], seconds: float = 60) -> JSON:
-        """The event of the registration that is not in `seen`; it has to be one, even a moment later."""
+    def registered(self, seconds: float = 60) -> JSON:
+        """The event of the registration that was not given before; it has to be one, even a moment later."""
 
         def news() -> dict[str, JSON]:
             kind = "omnify.auth.user.registered.v1"
-            return {one["id"]: one for one in list(self.bridge.events) if one["type"] == kind and one["id"] not in seen}
+            came = [one for one in list(self.bridge.events) if one["type"] == kind]
+            return {one["id"]: one for one in came if one["id"] not in self._registered}
 
         self.until(news, seconds)
         time.sleep(0.3)
         [event] = news().values()
-        seen.add(event["id"])
+        self._registered.add(event["id"])
         return event
 
     @staticmethod
