@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from perf.accounts import AGENT
+
 NEVER = 60_000.0  # milliseconds
 Send = Callable[[aiohttp.ClientSession, int], Awaitable[bool]]
 
@@ -17,7 +19,8 @@ async def latencies(url: str, rate: float, seconds: float, send: Send) -> list[f
     good; one that was not took NEVER.
     """
     timeout = aiohttp.ClientTimeout(total=NEVER / 1000)
-    async with aiohttp.ClientSession(url, timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(url, headers=AGENT, timeout=timeout, connector=connector) as session:
         begun = time.perf_counter()
 
         async def one(number: int) -> float:

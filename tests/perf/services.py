@@ -18,7 +18,7 @@ from omnify_local.ports import free_port
 from omnify_shared.testing import ExtraApp, Platform, Service, Sidecar
 from omnify_shared.testing.backing import Backing
 from perf import load, processors
-from perf.accounts import Accounts
+from perf.accounts import AGENT, Accounts
 from perf.load import Target
 from perf.measure import Row
 
@@ -70,7 +70,7 @@ class Bench:
     @property
     def sign_ins(self) -> Target:
         """Sign-ins of all of them in turn."""
-        return Target(self.platform.url + "/api/auth/login", {}, self.accounts.bodies)
+        return Target(self.platform.url + "/api/auth/login", AGENT, self.accounts.bodies)
 
     def calls(self) -> list[Row]:
         """`GET /api/auth/me` through the gateway."""
