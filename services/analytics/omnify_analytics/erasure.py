@@ -6,11 +6,8 @@ deletes the imports on one page of their list, each with its facts, its kept fil
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 
-from omnify_analytics.records import Import
 from omnify_analytics.store import AnalyticsStore
-from omnify_shared.dapr.errors import Missing
 from omnify_shared.erasure import NotYet, Subject
 from omnify_shared.indexes import Entry
 
@@ -24,23 +21,13 @@ class Eraser:
     async def erase(self, subject: Subject) -> Mapping[str, int]:
         """A part of what is held; how much of what was deleted. Raises NotYet while an import is under way."""
         if subject.organization_id is None:
-            return await self._authorship(subject.user_id or "")
+            # Orders belong to the organisation and stay; who imported them is forgotten.
+            return {"authorships": await self._store.of_users.forget(subject.user_id or "")}
         before = await self._store.close(subject.organization_id)
         counts = Counter({"ledgers": int(not before.closed and before.as_of is not None)})
         if not +counts:
             await self._delete_imports(subject.organization_id, counts)
         return counts
-
-    async def _authorship(self, user_id: str) -> Mapping[str, int]:
-        """Orders belong to the organisation and stay; who imported them is forgotten."""
-
-        async def drop(entry: Entry) -> None:
-            with suppress(Missing):
-                await self._store.imports.update(
-                    str(entry.summary["organization_id"]), entry.id, change=lambda found, _: _by_nobody(found, user_id)
-                )
-
-        return {"authorships": await self._store.of_users.erase(user_id, drop)}
 
     async def _delete_imports(self, organization_id: str, counts: Counter[str]) -> None:
         async def drop(entry: Entry) -> None:
@@ -60,7 +47,3 @@ class Eraser:
         except NotYet:
             if not +counts:
                 raise
-
-
-def _by_nobody(found: Import, user_id: str) -> Import:
-    return found.model_copy(update={"created_by": ""}) if found.created_by == user_id else found

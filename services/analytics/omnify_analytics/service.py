@@ -25,7 +25,6 @@ from omnify_analytics.uploads import Upload
 from omnify_shared import clock
 from omnify_shared.documents import Emit
 from omnify_shared.erasure import Erasures
-from omnify_shared.exports import MOST
 from omnify_shared.faults import point, reach
 from omnify_shared.identity import Principal
 from omnify_shared.ids import new_id
@@ -99,7 +98,7 @@ class AnalyticsService:
             options=upload.options,
         )
         await self._store.listed.add(organization_id, import_id)
-        await self._store.of_users.add(caller.user_id, import_id, organization_id=organization_id)
+        await self._store.of_users.note(caller.user_id, organization_id, import_id)
         await self._store.imports.create(organization_id, import_id, value=made)
         reach(CREATED)
         await self._store.add_open(organization_id, import_id)
@@ -136,16 +135,7 @@ class AnalyticsService:
 
     async def export(self, user_id: str) -> dict[str, JsonValue]:
         """The imports that a user made, in whatever organisation, newest first; what is in them is not the user's."""
-        cursor, shown = None, list[JsonValue]()
-        while True:
-            page = await self._store.of_users.list(user_id, cursor=cursor, limit=200)
-            keys = [(str(entry.summary["organization_id"]), entry.id) for entry in page.items]
-            found = await self._store.imports.get_many(keys)
-            own = (found[key] for key in keys if key in found and found[key].created_by == user_id)
-            shown += [_exported(one) for one in own]
-            cursor = page.next_cursor
-            if cursor is None or len(shown) >= MOST:
-                return {"imports": shown[:MOST]}
+        return {"imports": [_exported(one) async for one in self._store.of_users.made_by(user_id)]}
 
     async def imports(self, organization_id: str, cursor: str | None, limit: int) -> ImportPage:
         """The imports of an organisation, newest first."""

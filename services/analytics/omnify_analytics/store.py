@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from omnify_analytics.records import DayFacts, FactPiece, FileClaim, Import, Ledger, Manifest, OpenImports
+from omnify_shared.authorship import Authorship
 from omnify_shared.documents import Documents, key_of
 from omnify_shared.envelope import Codec
 from omnify_shared.events.outbox import Outbox
@@ -51,7 +52,7 @@ class AnalyticsStore:
         self._facts_per_write = facts_per_write
         self.imports = Documents(state, "import", Import, outbox=outbox)
         self.listed = Index(state, "imports")
-        self.of_users = Index(state, "user-imports")
+        self.of_users = Authorship(state, "user-imports", self.imports, nobody="")
         self.claims = Documents(state, "file", FileClaim)
         self._open = Documents(state, "open-imports", OpenImports)
         self._manifests = Documents(state, "manifest", Manifest)

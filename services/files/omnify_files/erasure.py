@@ -6,7 +6,6 @@ bytes first; what was announced and not yet listed goes last, found by the room 
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 
 from omnify_files.keeper import Keeper
 from omnify_files.records import FileRecord
@@ -27,7 +26,8 @@ class Eraser:
     async def erase(self, subject: Subject) -> Mapping[str, int]:
         """A part of what is held; how much of what was deleted. Raises NotYet while a file is being announced."""
         if subject.organization_id is None:
-            return await self._authorship(subject.user_id or "")
+            # Files belong to the organisation and stay; who sent them is forgotten.
+            return {"authorships": await self._store.of_users.forget(subject.user_id or "")}
         organization_id, counts = subject.organization_id, Counter[str]()
         await self._store.close(organization_id)
 
@@ -43,17 +43,6 @@ class Eraser:
                 raise NotYet
         return counts
 
-    async def _authorship(self, user_id: str) -> Mapping[str, int]:
-        """Files belong to the organisation and stay; who sent them is forgotten."""
-
-        async def drop(entry: Entry) -> None:
-            with suppress(Missing):
-                await self._store.files.update(
-                    str(entry.summary["organization_id"]), entry.id, change=lambda file, _: _by_nobody(file, user_id)
-                )
-
-        return {"authorships": await self._store.of_users.erase(user_id, drop)}
-
     async def _drop(self, organization_id: str, file_id: str) -> int:
         key = organization_id, file_id
         await self._store.look_at_now(key)
@@ -68,7 +57,3 @@ class Eraser:
 
 def _deleted(file: FileRecord, _: Emit) -> FileRecord:
     return file if file.state == "deleted" else file.emptied()
-
-
-def _by_nobody(file: FileRecord, user_id: str) -> FileRecord:
-    return file.model_copy(update={"created_by": None}) if file.created_by == user_id else file

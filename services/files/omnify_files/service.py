@@ -24,7 +24,6 @@ from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
 from omnify_shared.erasure import Erasures
-from omnify_shared.exports import MOST
 from omnify_shared.identity import Principal
 
 Right = Literal["view", "delete", "create"]
@@ -91,16 +90,8 @@ class FilesService:
 
     async def export(self, user_id: str) -> dict[str, JsonValue]:
         """The files that a user sent, to whatever organisation, newest first; what is in them is not the user's."""
-        cursor, shown = None, list[JsonValue]()
-        while True:
-            page = await self._store.of_users.list(user_id, cursor=cursor, limit=200)
-            keys = [(str(entry.summary["organization_id"]), entry.id) for entry in page.items]
-            found = await self._store.files.get_many(keys)
-            own = (found[key] for key in keys if key in found and found[key].created_by == user_id)
-            shown += [file.model_dump(mode="json", include=_EXPORTED) for file in own]
-            cursor = page.next_cursor
-            if cursor is None or len(shown) >= MOST:
-                return {"files": shown[:MOST]}
+        made = self._store.of_users.made_by(user_id)
+        return {"files": [file.model_dump(mode="json", include=_EXPORTED) async for file in made]}
 
     async def quota(self, organization_id: str) -> QuotaOut:
         """What the organisation takes."""

@@ -12,6 +12,7 @@ from typing import Final
 from omnify_files.events import FileUploaded
 from omnify_files.records import Due, FileRecord, Usage
 from omnify_shared import clock
+from omnify_shared.authorship import Authorship
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Documents, Emit
 from omnify_shared.events import CloudEvent
@@ -32,7 +33,7 @@ class FileStore:
     def __init__(self, state: StateStore, outbox: Outbox) -> None:
         self.files = Documents(state, "file", FileRecord, outbox=outbox)
         self.listed = Index(state, "files")
-        self.of_users = Index(state, "user-files")
+        self.of_users = Authorship(state, "user-files", self.files, nobody=None)
         self._usage = Documents(state, "usage", Usage)
         self._agenda = Documents(state, "agenda", Due)
         self._inbox = Inbox(state)

@@ -70,7 +70,7 @@ class Uploads:
             self._metrics.announced("quota" if isinstance(refusal, QuotaReached) else "rate")
             raise
         key = file.organization_id, file.file_id
-        await self._store.of_users.add(caller.user_id, file.file_id, organization_id=file.organization_id)
+        await self._store.of_users.note(caller.user_id, *key)
         await self._store.listed.add(*key)
         reach(LISTED)
         await self._store.files.create(*key, value=file, fresh=True)
