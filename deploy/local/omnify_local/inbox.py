@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import httpx2 as httpx
 
 from omnify_local.errors import LocalError
 
-_POLL = 0.1
+_POLL = 0.1  # seconds
+_PAGE = 200  # the most summaries that MailDev gives at once
 
 
 @dataclass(frozen=True)
@@ -31,26 +33,22 @@ class Inbox:
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=f"{url}/api", timeout=5)
 
-    def mails(self, to: str | None = None) -> list[Mail]:
-        """All mails, or those to one address, oldest first."""
-        found = [item for item in self._get("/email") if to is None or to.lower() in _addresses(item["to"])]
-        found.sort(key=lambda item: str(item["time"]))
-        return [_mail(self._get(f"/email/{item['id']}")) for item in found]
+    def mails(self, to: str | None = None, *, subject: str = "") -> list[Mail]:
+        """All mails, or those to one address or with that in their subject, oldest first."""
+        return [_mail(self._get(f"/email/{item['id']}")) for item in self._summaries(to, subject)]
 
     def wait_for(self, to: str, *, count: int = 1, subject: str = "", timeout: float = 15) -> list[Mail]:
         """The mails to an address, once there are `count`; LocalError when they are not within `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while True:
-            mails = [mail for mail in self.mails(to) if subject.lower() in mail.subject.lower()]
-            if len(mails) >= count:
-                return mails
+        while (arrived := sum(1 for _ in self._summaries(to, subject))) < count:
             if time.monotonic() > deadline:
-                raise LocalError(f"{len(mails)} of {count} mails to {to} arrived within {timeout:g} s")
+                raise LocalError(f"{arrived} of {count} mails to {to} arrived within {timeout:g} s")
             time.sleep(_POLL)
+        return self.mails(to, subject=subject)
 
     def recipients(self) -> Counter[str]:
-        """How many mails there are to each address; one request, however many mails."""
-        return Counter(address for item in self._get("/email") for address in _addresses(item["to"]))
+        """How many mails there are to each address."""
+        return Counter(address for item in self._summaries() for address in _addresses(item["to"]))
 
     def copies(self) -> dict[str, Counter[str]]:
         """Per address, how often each mail (by its Message-ID) is there."""
@@ -68,8 +66,18 @@ class Inbox:
         """Close the connection."""
         self._client.close()
 
-    def _get(self, path: str) -> Any:
-        answer = self._client.get(path)
+    def _summaries(self, to: str | None = None, subject: str = "") -> Iterator[dict[str, Any]]:
+        # Searched there, and without bodies: the whole mailbox is megabytes, and a wait would fetch it every 0.1 s.
+        seen, total = 0, 1
+        while seen < total:
+            page = self._get("/email/summary", sort="asc", limit=_PAGE, skip=seen, search=to or "")
+            seen, total = seen + _PAGE, page["total"]
+            for item in page["items"]:
+                if (to is None or to.lower() in _addresses(item["to"])) and subject.lower() in item["subject"].lower():
+                    yield item
+
+    def _get(self, path: str, **query: str | int) -> Any:
+        answer = self._client.get(path, params=query)
         answer.raise_for_status()
         return answer.json()
 
