@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 
 from omnify_auth.devices import Client
 from omnify_auth.service import AuthService
 from omnify_shared.deps import service_of
 from omnify_shared.identity import LimitedPrincipal
+from omnify_shared.languages import asked_for
 from omnify_shared.networks import client_address
 from omnify_shared.problems import Forbidden
 
@@ -33,6 +34,12 @@ async def client_of(request: Request) -> Client:
     return Client(address=address, user_agent=agent[:_LONGEST_AGENT] if agent else None)
 
 
+async def language_of(accept_language: Annotated[str | None, Header(max_length=1024)] = None) -> str | None:
+    """Dependency: the language that the client asks for first."""
+    return next(iter(asked_for(accept_language)), None)
+
+
+LanguageDep = Annotated[str | None, Depends(language_of)]
 ClientDep = Annotated[Client, Depends(client_of)]
 
 

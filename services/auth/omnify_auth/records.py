@@ -65,6 +65,8 @@ class PlainUser(Record):
     """The name of the claim on the address before, to be dropped."""
     home_organization_id: str | None = None
     """The organisation that was worked in last, where there are several."""
+    locale: str | None = None
+    """The language of mails, a tag of RFC 5646; None where none is known."""
     disabled_at: datetime | None = None
     erased_at: datetime | None = None
     """All that is left is a shell: address, name and password are empty, `erasure_id` says by which erasure."""
@@ -137,6 +139,7 @@ class Verification(Record):
     password: PasswordHash
     tokens: tuple[MailedToken, ...]
     created_at: datetime
+    locale: str | None = None
 
 
 class Letter(Record):
@@ -156,6 +159,7 @@ class Letter(Record):
     tokens: tuple[MailedToken, ...]
     created_at: datetime
     redeemed_at: datetime | None
+    locale: str | None = None
     sealed: Sealed | None = None
     sealed_by: Literal["profile", "service"] = "profile"
 

@@ -153,8 +153,53 @@ async def test_registering_a_verified_address_tells_its_owner_and_nobody_else(la
     assert await lab.probe.first(notice)
     headers = {"dapr-caller-app-id": "email"}
     contact = await lab.auth.http.get(f"/internal/users/{user_id}/contact", headers=headers)
-    assert contact.json() == {"email": form["email"], "full_name": form["full_name"]}
+    assert contact.json() == {"email": form["email"], "full_name": form["full_name"], "locale": None}
     assert (await lab.login(form, OTHER_PASSWORD)).status_code == 401
+
+
+async def test_mails_come_in_the_language_that_was_asked_for(lab: Any) -> None:
+    form = lab.form()
+    browser = {"accept-language": "fr;q=0.5, de-AT, *;q=0.1"}
+    assert (await lab.auth.http.post("/api/auth/register", json=form, headers=browser)).status_code == 202
+    assert (await lab.auth.post("verify-email", token=await lab.mailed_token(form["email"]))).status_code == 200
+    signed_in = (await lab.login(form)).json()
+    bearer = {"authorization": f"Bearer {signed_in['access_token']}"}
+    assert (await lab.auth.get("/api/auth/me", signed_in["access_token"])).json()["locale"] == "de-AT"
+
+    async def locale_of_mails() -> Any:
+        path = f"/internal/users/{signed_in['user']['user_id']}/contact"
+        return (await lab.auth.http.get(path, headers={"dapr-caller-app-id": "email"})).json()["locale"]
+
+    assert await locale_of_mails() == "de-AT"
+    for chosen in ("pt", None):
+        changed = await lab.auth.http.patch("/api/auth/me", json={"locale": chosen}, headers=bearer)
+        assert (changed.status_code, changed.json()) == (200, {"locale": chosen})
+        assert await locale_of_mails() == chosen
+    for refused in ("", "german please", "d", "de_AT", "x" * 36, 5):
+        answer = await lab.auth.http.patch("/api/auth/me", json={"locale": refused}, headers=bearer)
+        assert answer.status_code == 422, refused
+    assert (await lab.auth.http.patch("/api/auth/me", json={"locale": "de"})).status_code == 401
+
+
+async def test_a_letter_and_a_verification_say_the_language(lab: Any) -> None:
+    form = await lab.registered(locale="de")
+
+    async def of_verification(event: dict[str, Any]) -> Any:
+        mail = (await lab.mint(event["data"].get("verification_id", ""))).json()
+        return mail if mail.get("email") == form["email"] else None
+
+    verification = await lab.probe.first(of_verification)
+    assert verification["locale"] == "de"
+    assert (await lab.auth.post("verify-email", token=verification["token"])).status_code == 200
+    assert (await lab.auth.post("password-reset", email=form["email"])).status_code == 202
+
+    async def of_letter(event: dict[str, Any]) -> Any:
+        headers = {"dapr-caller-app-id": "email"}
+        path = f"/internal/letters/{event['data'].get('letter_id', '')}"
+        mail = (await lab.auth.http.post(path, headers=headers)).json()
+        return mail if mail.get("email") == form["email"] else None
+
+    assert (await lab.probe.first(of_letter))["locale"] == "de"
 
 
 async def test_an_address_is_the_same_in_any_case(lab: Any) -> None:

@@ -19,8 +19,8 @@ class Contact(BaseModel):
 
     email: str
     full_name: str
-    # The language they chose, once auth knows one.
     locale: str | None = None
+    """A language tag (RFC 5646); None where none is known."""
 
 
 class FreshToken(Contact):

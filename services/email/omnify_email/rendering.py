@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Literal
 
 import css_inline
+from babel.dates import format_datetime
 from jinja2 import PackageLoader, StrictUndefined, Template, TemplateNotFound, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from omnify_email.catalogue import FALLBACK, LOCALES, TEMPLATES, Locale
+from omnify_shared.languages import asked_for
 
 _NAME = re.compile(r"[^\W\d_][\w &,'’.\-]{0,59}")
 _LINK = re.compile(r"://|www\.|\w\.\w{2}", re.IGNORECASE)
+_DAY: Mapping[Locale, str] = {"en": "d MMMM y", "de": "d. MMMM y"}
 _NOBODY: Mapping[Locale, str] = {"en": "there", "de": ""}
-_LANGUAGE = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9]{1,8})*\s*(?:;\s*q=([0-9.]{1,5}))?\s*")
 
 
 @cache
@@ -58,17 +61,13 @@ def _template(name: str, form: Literal["txt", "html"], locale: Locale) -> Templa
 
 def locale_of(accepted: str | None) -> Locale:
     """The best of our languages for an `Accept-Language` (RFC 9110 §12.5.4), or for a language tag alone."""
-    best, weight = FALLBACK, 0.0
-    for part in (accepted or "")[:500].split(","):
-        match = _LANGUAGE.fullmatch(part)
-        try:
-            asked = float(match[2]) if match and match[2] else 1.0
-        except ValueError:
-            continue
-        known = next((locale for locale in LOCALES if match and match[1].lower() == locale), None)
-        if known and asked > weight:
-            best, weight = known, asked
-    return best
+    asked = [tag.partition("-")[0].lower() for tag in asked_for(accepted)]
+    return next((locale for language in asked for locale in LOCALES if language == locale), FALLBACK)
+
+
+def moment(when: datetime, locale: Locale) -> str:
+    """A moment as it stands in a mail, to the minute, in UTC: `23 November 2026, 16:00 UTC`."""
+    return format_datetime(when.astimezone(UTC), f"{_DAY[locale]}, HH:mm 'UTC'", locale=locale)
 
 
 def greeting_name(full_name: str, locale: Locale = FALLBACK) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 
 import dkim
@@ -13,7 +14,7 @@ from omnify_email import rendering
 from omnify_email.catalogue import LOCALES, TEMPLATES, Locale
 from omnify_email.errors import PermanentError, UnusableValues
 from omnify_email.keys import new_key_pair
-from omnify_email.rendering import greeting_name, locale_of, render
+from omnify_email.rendering import greeting_name, locale_of, moment, render
 from omnify_email.senders.mail import Mail, Signing
 from omnify_email.senders.smtp import SmtpSender
 from omnify_email.service.messages import check_values
@@ -140,6 +141,27 @@ def test_every_template_has_a_subject_a_text_and_a_page_in_every_language(name: 
     assert template.sample["link"] in text
     assert f'<html lang="{locale}"' in html
     assert 'style="' in html
+
+
+@pytest.mark.parametrize("form", [1, 2])
+def test_what_auth_says_in_english_is_said_in_german(form: int) -> None:
+    shown = VALUES | {"change": "code_used", "left": "3", "news": "a recovery code was used; 3 are left"}
+    said = render("factors_changed", "de", shown)[form]
+    assert "zu den zweiten Faktoren Ihres Kontos: ein Wiederherstellungscode wurde benutzt; 3 sind übrig." in said
+    assert "Kontos: a passkey was added." in render("factors_changed", "de", VALUES)[form]
+    assert "Gerät: Firefox unter Linux" in render("new_device", "de", VALUES)[form]
+    unknown = {"device": "an unknown program", "network": "an unknown network"}
+    said = render("new_device", "de", VALUES | unknown)[form]
+    assert "Gerät: ein unbekanntes Programm" in said
+    assert "Netz: ein unbekanntes Netz" in said
+    hostile = render("new_device", "de", VALUES | {"device": "<b>x</b>", "network": "<i>"})[2]
+    assert not {"b", "i"} & elements(hostile)
+
+
+def test_a_moment_is_written_as_its_language_does() -> None:
+    when = datetime(2026, 12, 3, 18, 5, tzinfo=timezone(timedelta(hours=2)))
+    assert moment(when, "en") == "3 December 2026, 16:05 UTC"
+    assert moment(when, "de") == "3. Dezember 2026, 16:05 UTC"
 
 
 def test_a_language_without_words_of_a_template_gets_it_in_english() -> None:

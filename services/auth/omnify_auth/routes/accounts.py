@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Response, status
 
-from omnify_auth.deps import NO_STORE, ServiceDep
-from omnify_auth.schemas.accounts import MeOut, RegisterIn, ResendIn, VerifiedOut, VerifyEmailIn
+from omnify_auth.deps import NO_STORE, LanguageDep, ServiceDep
+from omnify_auth.schemas.accounts import MeOut, ProfileIn, ProfileOut, RegisterIn, ResendIn, VerifiedOut, VerifyEmailIn
 from omnify_auth.schemas.types import AcceptedOut
 from omnify_auth.service.directory import roles_in
 from omnify_shared.identity import LimitedPrincipal
@@ -28,17 +28,24 @@ async def me(principal: LimitedPrincipal, service: ServiceDep) -> Response:
         permissions=tuple(sorted(principal.permissions)),
         session_id=principal.session_id,
         created_at=user.created_at,
+        locale=user.locale,
     )
     return Response(body.model_dump_json(), media_type="application/json", headers=NO_STORE)
 
 
+@router.patch("/me")
+async def change_me(form: ProfileIn, principal: LimitedPrincipal, service: ServiceDep) -> ProfileOut:
+    """The language that Omnify writes to the user in; null forgets it."""
+    return ProfileOut(locale=await service.accounts.speak(principal.user_id, form.locale))
+
+
 @router.post("/register", status_code=status.HTTP_202_ACCEPTED)
-async def register(form: RegisterIn, service: ServiceDep) -> AcceptedOut:
+async def register(form: RegisterIn, language: LanguageDep, service: ServiceDep) -> AcceptedOut:
     """Registers a user with an organisation, and mails a link. The answer does not tell whether the address is known.
 
     May be repeated. An address gets at most five mails in ten minutes; more requests are taken and mail nothing.
     """
-    await service.registration.register(form)
+    await service.registration.register(form, form.locale or language)
     return _MAIL_SENT
 
 

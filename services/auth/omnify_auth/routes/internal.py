@@ -29,4 +29,4 @@ async def letter(letter_id: UUID, service: ServiceDep, response: Response) -> Le
 async def contact(user_id: UUID, service: ServiceDep) -> ContactOut:
     """Where to write to a user."""
     user = await service.directory.contact(str(user_id))
-    return ContactOut(email=user.email, full_name=user.full_name)
+    return ContactOut(email=user.email, full_name=user.full_name, locale=user.locale)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response, status
 
-from omnify_auth.deps import NO_STORE, ServiceDep
+from omnify_auth.deps import NO_STORE, LanguageDep, ServiceDep
 from omnify_auth.rosters import Invitation
 from omnify_auth.routes.organizations import ONE, PEOPLE, here
 from omnify_auth.schemas.organizations import (
@@ -75,12 +75,13 @@ async def accept(form: InvitationTokenIn, principal: CurrentPrincipal, service: 
 
 
 @links.post("/register", status_code=status.HTTP_201_CREATED)
-async def register(form: InvitedIn, service: ServiceDep) -> JoinedOut:
+async def register(form: InvitedIn, language: LanguageDep, service: ServiceDep) -> JoinedOut:
     """Makes an account of the invited address, which the link proves, and joins with it; signs nobody in.
 
     400 `invalid-token`; 409 where the address has an account: sign in and accept.
     """
-    organization_id = await service.invitations.register(form.token, form.full_name, form.password)
+    locale = form.locale or language
+    organization_id = await service.invitations.register(form.token, form.full_name, form.password, locale)
     return JoinedOut(status="joined", organization_id=organization_id)
 
 

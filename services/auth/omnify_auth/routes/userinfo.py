@@ -42,6 +42,7 @@ async def _told(principal: ScopedPrincipal, service: ServiceDep, response: Respo
     return UserInfoOut(
         sub=user.user_id,
         name=user.full_name if "profile" in scopes else None,
+        locale=user.locale if "profile" in scopes else None,
         email=user.email if "email" in scopes else None,
         email_verified=user.verified_at is not None if "email" in scopes else None,
     )

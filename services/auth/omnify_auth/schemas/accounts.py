@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from omnify_auth.addresses import EmailAddress
-from omnify_auth.schemas.types import Input, Name, NewPassword, Output, Token
+from omnify_auth.schemas.types import Input, Locale, Name, NewPassword, Output, Token
 
 _MAILED = "From the mail's link, behind `/verify-email#token=`. Works once, for an hour."
 
@@ -16,6 +16,7 @@ class RegisterIn(Input):
     password: NewPassword
     full_name: Name
     organization_name: Name
+    locale: Locale | None = Field(default=None, description="Without, what `Accept-Language` asks for first.")
 
 
 class VerifyEmailIn(Input):
@@ -43,3 +44,12 @@ class MeOut(UserOut):
     permissions: tuple[str, ...]
     session_id: str
     created_at: datetime
+    locale: str | None
+
+
+class ProfileIn(Input):
+    locale: Locale | None
+
+
+class ProfileOut(Output):
+    locale: str | None

@@ -12,6 +12,7 @@ class ExportedAccount(Output):
     user_id: str
     email: str
     full_name: str
+    locale: str | None
     created_at: datetime
     verified_at: datetime | None
     password_changed_at: datetime | None

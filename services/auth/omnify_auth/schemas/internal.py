@@ -8,6 +8,7 @@ from omnify_auth.schemas.types import Output
 class MintedTokenOut(Output):
     email: str
     full_name: str
+    locale: str | None
     token: str
     expires_at: datetime
 
@@ -18,6 +19,7 @@ class LetterOut(Output):
     kind: str
     email: str
     full_name: str
+    locale: str | None
     token: str | None
     expires_at: datetime | None
     values: dict[str, str]
@@ -26,3 +28,4 @@ class LetterOut(Output):
 class ContactOut(Output):
     email: str
     full_name: str
+    locale: str | None

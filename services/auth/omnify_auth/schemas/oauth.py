@@ -134,6 +134,7 @@ class UserInfoOut(Output):
 
     sub: str
     name: str | None = Field(default=None, description="With the scope profile.")
+    locale: str | None = Field(default=None, description="With the scope profile; a tag of RFC 5646.")
     email: str | None = Field(default=None, description="With the scope email.")
     email_verified: bool | None = Field(default=None, description="With the scope email.")
 

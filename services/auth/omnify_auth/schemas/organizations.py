@@ -7,7 +7,7 @@ from pydantic import Field
 
 from omnify_auth.addresses import EmailAddress
 from omnify_auth.schemas.accounts import UserOut
-from omnify_auth.schemas.types import Input, Name, NewPassword, Output, Token
+from omnify_auth.schemas.types import Input, Locale, Name, NewPassword, Output, Token
 from omnify_auth.system_roles import SYSTEM_ROLES
 
 _MAILED = "From the mail's link, behind `/accept-invitation#token=`. Works once, for 72 hours."
@@ -121,6 +121,7 @@ class InvitedIn(Input):
     token: InvitationToken
     full_name: Name
     password: NewPassword
+    locale: Locale | None = Field(default=None, description="Without, what `Accept-Language` asks for first.")
 
 
 class JoinedOut(Output):

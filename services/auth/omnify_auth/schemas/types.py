@@ -34,6 +34,15 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_l
 Password = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_encodable)]
 """Any text; the service judges its strength where one is set."""
 NewPassword = Annotated[Password, Field(description=_STRENGTH, examples=["a long enough phrase"])]
+Locale = Annotated[
+    str,
+    Field(
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$",
+        description="Language of mails, a tag of RFC 5646; where they have no words in it, they come in English.",
+        examples=["de-AT"],
+    ),
+]
 Token = Annotated[str, Field(min_length=1, max_length=512)]
 
 

@@ -50,3 +50,14 @@ class Accounts:
             return user.model_copy(update={"disabled_at": None})
 
         await self._store.users.update(user_id, change=change)
+
+    async def speak(self, user_id: str, locale: str | None) -> str | None:
+        """Sets the language of the user's mails; what it is now. Raises NotFound."""
+        await self._directory.contact(user_id)
+
+        def change(user: User, emit: Emit) -> User:
+            return user if user.blocked else user.model_copy(update={"locale": locale})
+
+        user = (await self._store.users.update(user_id, change=change)).value
+        self._store.shown_users.forget(user_id)
+        return user.locale

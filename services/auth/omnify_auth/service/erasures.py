@@ -260,7 +260,7 @@ def _new(erasure_id: str, *, user_id: str | None = None, organization_id: str | 
 
 def _shell(erasure_id: str, name: str) -> dict[str, Any]:
     """What is written over a user; the name of the claim on the address stays until that is dropped."""
-    nothing = {"email": "", "full_name": "", "password": PasswordHash(encoded="", pepper=0)}
+    nothing = {"email": "", "full_name": "", "locale": None, "password": PasswordHash(encoded="", pepper=0)}
     return nothing | {"erasure_id": erasure_id, "left_address": name, "disabled_at": None}
 
 

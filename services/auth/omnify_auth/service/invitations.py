@@ -153,7 +153,7 @@ class Invitations:
         await self._join(user_id, offer)
         return offer.organization_id
 
-    async def register(self, token: str, full_name: str, password: str) -> str:
+    async def register(self, token: str, full_name: str, password: str, locale: str | None) -> str:
         """Makes an account of the invited address, which the link proves, and a member of it; the organisation's id.
 
         Raises InvalidToken; Unprocessable for a weak password; Conflict where the address has an account.
@@ -173,6 +173,7 @@ class Invitations:
             verification_id=new_id(),
             created_at=now,
             verified_at=now,
+            locale=locale,
         )
         await self._write(made, offer)
         reach(REGISTERED)

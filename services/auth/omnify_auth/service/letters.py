@@ -107,6 +107,7 @@ class Letters:
             kind=letter.kind,
             email=letter.to,
             full_name=letter.full_name,
+            locale=letter.locale,
             token=token if lifetime else None,
             expires_at=expires_at if lifetime else None,
             values=letter.values,
@@ -135,7 +136,13 @@ def _made(
         tokens=(),
         created_at=clock.now(),
         redeemed_at=None,
+        locale=user.locale,
     )
+
+
+def moment(when: datetime) -> dict[str, str]:
+    """When something was, for a mail: in RFC 3339 and, for a release of email that does not read that, in English."""
+    return {"at_utc": when.isoformat(), "at": f"{when:%d %B %Y, %H:%M} UTC"}
 
 
 def _request(letter: Letter, kind: LetterKind) -> LetterRequested:

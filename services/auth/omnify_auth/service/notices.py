@@ -12,7 +12,7 @@ from omnify_auth.events import (
     RecoveryCodeUsed,
 )
 from omnify_auth.factors import PASSKEY
-from omnify_auth.service.letters import Letters
+from omnify_auth.service.letters import Letters, moment
 from omnify_auth.store import Store
 from omnify_shared.events import CloudEvent
 
@@ -29,26 +29,29 @@ class Notices:
         news = _news(event.data)
         user = await self._store.users.get(event.data.user_id) if news else None
         if news and user:
-            values = {"news": news, "at": f"{event.time:%d %B %Y, %H:%M} UTC"}
-            await self._letters.write_once(event.id, "factors_changed", user, values)
+            await self._letters.write_once(event.id, "factors_changed", user, news | moment(event.time))
 
 
-def _news(data: Any) -> str | None:
+def _news(data: Any) -> dict[str, str] | None:
+    """What happened, by a name (`change`) for mails in any language, and in English."""
     match data:
         case FactorAdded(method=method):
-            return f"{_named(method)} was added"
+            return {"change": f"{method}_added", "news": f"{_named(method)} was added"}
         case FactorRemoved(method=method):
-            return f"{_named(method)} was taken away"
+            return {"change": f"{method}_removed", "news": f"{_named(method)} was taken away"}
         case RecoveryCodesMade():
-            return "new recovery codes were made, and the old ones are void"
+            return {"change": "codes_made", "news": "new recovery codes were made, and the old ones are void"}
         case RecoveryCodeUsed(left=left):
-            return f"a recovery code was used; {left} are left"
+            return {"change": "code_used", "left": str(left), "news": f"a recovery code was used; {left} are left"}
         case FactorRecoveryAsked():
-            return "somebody with your password and your mailbox said that you lost them all"
+            said = "somebody with your password and your mailbox said that you lost them all"
+            return {"change": "recovery_asked", "news": said}
         case FactorsReset():
-            return "an administrator took them all away, as was asked; set up new ones"
+            done = "an administrator took them all away, as was asked; set up new ones"
+            return {"change": "reset", "news": done}
         case PasskeyRegressed():
-            return "a passkey was used that looks like a copy of yours, and was refused"
+            refused = "a passkey was used that looks like a copy of yours, and was refused"
+            return {"change": "passkey_copied", "news": refused}
     return None
 
 

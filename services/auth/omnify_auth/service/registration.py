@@ -45,7 +45,7 @@ class Registration:
         self._flood = flood
         self._settings = settings
 
-    async def register(self, form: RegisterIn) -> None:
+    async def register(self, form: RegisterIn, locale: str | None) -> None:
         """Registers, or has the owner of the address told that somebody tried.
 
         Raises: Unprocessable for a weak password; HashingBusy; SidecarUnavailable.
@@ -55,7 +55,7 @@ class Registration:
         password = await self._hasher.hash(form.password)
         name = await self._directory.name(form.email)
         may_mail = await self._flood.may_mail(name)
-        verification = _typed(form, password, await self._claim(name))
+        verification = _typed(form, password, await self._claim(name), locale)
         reach(CLAIMED)
         user = await self._store.users.get(verification.user_id)
         if user is None and await self._created(form, verification):
@@ -129,6 +129,7 @@ class Registration:
                 "full_name": verification.full_name,
                 "password": verification.password,
                 "verification_id": verification.verification_id,
+                "locale": verification.locale,
             }
             changed = user.model_copy(update=latest)
             emit(_requested(changed))
@@ -154,11 +155,12 @@ class Registration:
             password=user.password,
             tokens=(),
             created_at=clock.now(),
+            locale=user.locale,
         )
         await self._store_verification(revived)
 
 
-def _typed(form: RegisterIn, password: PasswordHash, address: Address) -> Verification:
+def _typed(form: RegisterIn, password: PasswordHash, address: Address, locale: str | None) -> Verification:
     return Verification(
         verification_id=new_id(),
         user_id=address.user_id,
@@ -168,6 +170,7 @@ def _typed(form: RegisterIn, password: PasswordHash, address: Address) -> Verifi
         password=password,
         tokens=(),
         created_at=clock.now(),
+        locale=locale,
     )
 
 
@@ -181,6 +184,7 @@ def _owner(email: str, verification: Verification) -> User:
         verification_id=verification.verification_id,
         created_at=verification.created_at,
         verified_at=None,
+        locale=verification.locale,
     )
 
 

@@ -8,7 +8,7 @@ from omnify_auth.devices import Client, described
 from omnify_auth.events import LetterRequested
 from omnify_auth.records import EndReason, KnownDevice, ListedSession, Session, User, UserSessions
 from omnify_auth.service.endings import Endings
-from omnify_auth.service.letters import Letters
+from omnify_auth.service.letters import Letters, moment
 from omnify_auth.service.sealing import Sealing
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Standing, Store
@@ -124,7 +124,7 @@ class SessionList:
         values = {
             "device": described(seen.user_agent) or "an unknown program",
             "network": seen.network or "an unknown network",
-            "at": f"{seen.signed_in_at:%d %B %Y, %H:%M} UTC",
+            **moment(seen.signed_in_at),
         }
         return await self._letters.write("new_device", user, values=values)
 

@@ -56,7 +56,11 @@ class Verifications:
             raise NotFound("nothing waits for a verification under this id") from None
         reach(MINTED)
         return MintedTokenOut(
-            email=user.email, full_name=verification.full_name, token=token, expires_at=minted.expires_at
+            email=user.email,
+            full_name=verification.full_name,
+            locale=verification.locale,
+            token=token,
+            expires_at=minted.expires_at,
         )
 
     async def prove(self, token: str) -> None:
@@ -66,6 +70,7 @@ class Verifications:
             "verified_at": clock.now(),
             "full_name": verification.full_name,
             "password": verification.password,
+            "locale": verification.locale,
         }
 
         def change(user: User, emit: Emit) -> User:

@@ -8,11 +8,11 @@ from urllib.parse import quote
 from jinja2 import UndefinedError
 
 from omnify_email.addresses import AddressKeys, usable
-from omnify_email.auth import Auth, Contact
+from omnify_email.auth import Auth, Contact, FreshToken, Letter
 from omnify_email.catalogue import PAGES, TEMPLATES, Category
 from omnify_email.errors import NothingToSend, PermanentError
 from omnify_email.records import MailRecord, MessageRequest
-from omnify_email.rendering import greeting_name, locale_of, render
+from omnify_email.rendering import greeting_name, locale_of, moment, render
 from omnify_email.service.sealed import Sealing
 from omnify_email.store import Store
 from omnify_email.unsubscribe import UnsubscribeLinks, Wish
@@ -56,6 +56,8 @@ class Contents:
             return await self._message(mail)
         contact, values = await self._letter(mail)
         locale = locale_of(contact.locale)
+        if "at_utc" in values:
+            values["at"] = moment(datetime.fromisoformat(values["at_utc"]), locale)
         name = greeting_name(contact.full_name, locale)
         subject, text, html = render(mail.kind, locale, {**values, "name": name})
         shown = "" if name == greeting_name("", locale) else name
@@ -74,19 +76,19 @@ class Contents:
             return await self._auth.contact(mail.reference), {"link": self._public_url}
         if mail.kind == "verification":
             fresh = await self._auth.mint(mail.reference)
-            return fresh, self._link(mail.kind, fresh.token, fresh.expires_at)
+            return fresh, self._link(mail.kind, fresh)
         if mail.kind == "endpoint_disabled":
             _, user_id, reason, host = mail.reference.split("/")
             return await self._auth.contact(user_id), {"link": self._public_url, "reason": reason, "host": host}
         letter = await self._auth.letter(mail.reference)
-        if letter.token is None or letter.expires_at is None:
-            return letter, {**letter.values, "link": self._public_url}
-        return letter, letter.values | self._link(mail.kind, letter.token, letter.expires_at)
+        return letter, letter.values | self._link(mail.kind, letter)
 
-    def _link(self, kind: str, token: str, expires_at: datetime) -> dict[str, str]:
+    def _link(self, kind: str, told: FreshToken | Letter) -> dict[str, str]:
+        if told.token is None or told.expires_at is None:
+            return {"link": self._public_url}
         # In the fragment, which no browser sends to any server: the token reaches no access log.
-        link = f"{self._public_url}/{PAGES[kind]}#token={quote(token, safe='')}"
-        return {"link": link, "expires_at": f"{expires_at:%d %B %Y, %H:%M} UTC"}
+        link = f"{self._public_url}/{PAGES[kind]}#token={quote(told.token, safe='')}"
+        return {"link": link, "expires_at": moment(told.expires_at, locale_of(told.locale))}
 
     async def _message(self, mail: MailRecord) -> Composed:
         request_id, _, number = mail.reference.partition("/")
