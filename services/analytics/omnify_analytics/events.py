@@ -20,10 +20,14 @@ class ImportCompleted(EventData, type="omnify.analytics.import.completed.v1"):
 
 
 class ImportFailed(EventData, type="omnify.analytics.import.failed.v1"):
-    """An order file could not be taken in; none of it counts. `subject` is the import's id."""
+    """An order file could not be taken in; none of it counts. `subject` is the import's id.
+
+    `user_id` sent the file, and is to be told; empty once they were erased, and in events of the first release.
+    """
 
     import_id: str
     organization_id: str
+    user_id: str = ""
     reason: str
 
 

@@ -242,12 +242,11 @@ class ImportRunner:
         return (await self._store.imports.update(taken.organization_id, taken.import_id, change=change)).value
 
     async def _fail(self, taken: Import, reason: str, parsed: "ParsedOrders | None") -> Import:
-        event = ImportFailed(import_id=taken.import_id, organization_id=taken.organization_id, reason=reason)
-
         def change(found: Import, emit: Emit) -> Import:
             if found.ended:
                 return found
-            emit(event)
+            whose = {"organization_id": found.organization_id, "user_id": found.created_by}
+            emit(ImportFailed(import_id=found.import_id, reason=reason, **whose))
             counts = _result(parsed) if parsed else {"completed_at": clock.now(), "lease": None}
             return found.model_copy(update=counts | {"status": "failed", "failure": reason, "rows_accepted": 0})
 

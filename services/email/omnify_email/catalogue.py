@@ -23,7 +23,7 @@ LetterKind = Literal[
     "invitation",
     "mfa_recovery",
 ]
-NoticeKind = Literal["endpoint_disabled"]
+NoticeKind = Literal["endpoint_disabled", "import_failed", "file_refused"]
 Kind = FirstKind | LetterKind | NoticeKind
 
 CATEGORIES: Final = get_args(Category)
@@ -116,11 +116,21 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         _letter("session_reused", "We ended a session of yours", "Wir haben eine Ihrer Sitzungen beendet"),
         _letter("endpoint_disabled", "Your webhook endpoint was disabled", "Ihr Webhook-Endpunkt wurde abgeschaltet",
                 "transactional", host="hooks.shop.example", reason="failing"),
+        _letter("import_failed", "An import of orders failed", "Ein Import von Bestellungen ist gescheitert",
+                "transactional", import_id="0190c9a4-6f2e-7c3a-9d53-0d8f3c1b2a11"),
+        _letter("file_refused", "Malware was found in a file of yours", "Schadsoftware in einer Ihrer Dateien",
+                "transactional", file_id="0190c9a4-6f2e-7c3a-9d53-0d8f3c1b2a11"),
         _message("notice", "transactional"),
         _message("product_update", "product"),
         _message("announcement", "marketing"),
     )
 }  # fmt: skip
+NEWS: Final[Mapping[NoticeKind, tuple[str, ...]]] = {
+    "endpoint_disabled": ("reason", "host"),
+    "import_failed": ("import_id",),
+    "file_refused": ("file_id",),
+}
+"""What a mail of another service's news shows, in the order in which its `reference` has it, after whom it is for."""
 PAGES: Final[Mapping[str, str]] = {
     "verification": "verify-email",
     "password_reset": "reset-password",

@@ -43,6 +43,19 @@ class EndpointDisabled(EventData, type="omnify.webhooks.endpoint.disabled.v1"):
     host: str = ""
 
 
+class ImportFailed(EventData, type="omnify.analytics.import.failed.v1"):
+    import_id: str
+    organization_id: str
+    user_id: str = ""
+
+
+class FileRefused(EventData, type="omnify.files.file.refused.v1"):
+    file_id: str
+    organization_id: str
+    user_id: str = ""
+    reason: str
+
+
 class MessageSent(EventData, type="omnify.email.message.sent.v1"):
     """A provider took a mail that an organisation had asked for. `subject` is the mail's id."""
 
@@ -87,5 +100,13 @@ class MessageBounced(EventData, type="omnify.email.message.bounced.v1"):
     outcome: Literal["blocked", "bounced", "complained", "dropped"]
 
 
-READS = (UserRegistered, VerificationRequested, RegistrationRepeated, LetterRequested, EndpointDisabled)
+READS = (
+    UserRegistered,
+    VerificationRequested,
+    RegistrationRepeated,
+    LetterRequested,
+    EndpointDisabled,
+    ImportFailed,
+    FileRefused,
+)
 EVENTS = (ErasureCompleted, MessageSent, MessageSuppressed, MessageDelivered, MessageBounced)

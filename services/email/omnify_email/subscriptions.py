@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from omnify_email.catalogue import is_kind
+from omnify_email.catalogue import NoticeKind, is_kind
 from omnify_email.errors import PermanentError
 from omnify_email.events import (
     EndpointDisabled,
+    FileRefused,
+    ImportFailed,
     LetterRequested,
     RegistrationRepeated,
     UserRegistered,
@@ -24,6 +26,8 @@ def make_subscriptions() -> Subscriptions:
     subscriptions.on(RegistrationRepeated, dedupe="effect")(registration_repeated)
     subscriptions.on(LetterRequested, dedupe="effect")(letter_requested)
     subscriptions.on(EndpointDisabled, dedupe="effect")(endpoint_disabled)
+    subscriptions.on(ImportFailed, dedupe="effect")(import_failed)
+    subscriptions.on(FileRefused, dedupe="effect")(file_refused)
     follow_erasures(subscriptions)
     return subscriptions
 
@@ -52,10 +56,24 @@ async def letter_requested(event: CloudEvent[LetterRequested], service: EmailSer
 
 async def endpoint_disabled(event: CloudEvent[EndpointDisabled], service: EmailService) -> None:
     """Webhooks sends nothing more to an endpoint, which whoever made it may not know; nobody did who was erased."""
-    told = event.data
-    if told.user_id:
-        reference = "/".join((told.organization_id, told.user_id, told.reason, told.host))
-        await _deliver(service, event, "endpoint_disabled", reference)
+    await _tell(service, event, "endpoint_disabled", event.data.reason, event.data.host)
+
+
+async def import_failed(event: CloudEvent[ImportFailed], service: EmailService) -> None:
+    """A file of orders could not be taken in, minutes after whoever sent it may have gone away."""
+    await _tell(service, event, "import_failed", event.data.import_id)
+
+
+async def file_refused(event: CloudEvent[FileRefused], service: EmailService) -> None:
+    """Malware was found in a file, which whoever sent it has to know; all other refusals are for their client."""
+    if event.data.reason == "malware":
+        await _tell(service, event, "file_refused", event.data.file_id)
+
+
+async def _tell(service: EmailService, event: CloudEvent[Any], kind: NoticeKind, *news: str) -> None:
+    if event.data.user_id:
+        reference = "/".join((event.data.organization_id, event.data.user_id, *news))
+        await _deliver(service, event, kind, reference)
 
 
 async def _deliver(service: EmailService, event: CloudEvent[Any], kind: str, reference: str) -> None:

@@ -30,6 +30,8 @@ DEVICE = {
     "news": "a passkey was added",
     "host": "hooks.shop.example",
     "reason": "gone",
+    "import_id": "i",
+    "file_id": "f",
 }
 LETTERS = [name for name, template in TEMPLATES.items() if not template.by_request]
 VALUES = {"name": "Ana", "subject": "S", "link": "https://omnify.example/#token=x", "expires_at": "soon"} | DEVICE

@@ -28,10 +28,14 @@ class FileReady(EventData, type="omnify.files.file.ready.v1"):
 
 
 class FileRefused(EventData, type="omnify.files.file.refused.v1"):
-    """A file has not passed; its bytes are dropped. `reason` is one of the reasons in the service's README."""
+    """A file has not passed; its bytes are dropped. `reason` is one of the reasons in the service's README.
+
+    `user_id` sent the file, and is to be told; empty once they were erased.
+    """
 
     file_id: str
     organization_id: str
+    user_id: str
     purpose: str
     reason: str
 

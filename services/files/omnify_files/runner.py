@@ -233,12 +233,10 @@ class Runner:
 
     async def _refuse(self, file: FileRecord, refusal: Refusal) -> FileRecord:
         reason: Reason = next(known for known in get_args(Reason) if known == refusal.reason)
-        event = FileRefused(
-            file_id=file.file_id, organization_id=file.organization_id, purpose=file.purpose, reason=reason
-        )
 
         def change(now: FileRecord, emit: Emit) -> FileRecord:
-            emit(event)
+            whose = {"organization_id": now.organization_id, "user_id": now.created_by or ""}
+            emit(FileRefused(file_id=now.file_id, purpose=now.purpose, reason=reason, **whose))
             return now.model_copy(update={"state": "refused", "reason": reason, "detail": refusal.detail} | _ended())
 
         refused = await self._change(file, change)

@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 
 from omnify_email.addresses import AddressKeys, usable
 from omnify_email.auth import Auth, Contact, FreshToken, Letter
-from omnify_email.catalogue import PAGES, TEMPLATES, Category
+from omnify_email.catalogue import NEWS, PAGES, TEMPLATES, Category
 from omnify_email.errors import NothingToSend, PermanentError
 from omnify_email.records import MailRecord, MessageRequest
 from omnify_email.rendering import greeting_name, locale_of, moment, render
@@ -77,9 +77,10 @@ class Contents:
         if mail.kind == "verification":
             fresh = await self._auth.mint(mail.reference)
             return fresh, self._link(mail.kind, fresh)
-        if mail.kind == "endpoint_disabled":
-            _, user_id, reason, host = mail.reference.split("/")
-            return await self._auth.contact(user_id), {"link": self._public_url, "reason": reason, "host": host}
+        news = next((names for kind, names in NEWS.items() if kind == mail.kind), None)
+        if news:
+            _, user_id, *said = mail.reference.split("/")
+            return await self._auth.contact(user_id), dict(zip(news, said, strict=True)) | {"link": self._public_url}
         letter = await self._auth.letter(mail.reference)
         return letter, letter.values | self._link(mail.kind, letter)
 
