@@ -29,7 +29,6 @@ WORKED = point("idempotency.request.worked")
 KEPT = point("idempotency.request.kept")
 
 KEEP = timedelta(hours=24)
-LEASE = 60.0  # seconds after which a request that never ended counts as dead
 MAX_KEY = 255  # characters
 MAX_KEPT_BODY = 256 * 1024  # bytes
 TRY_LATER = frozenset({408, 425, 429})
@@ -57,10 +56,11 @@ class StillRunning(Conflict):
 
 
 class Idempotency:
-    """The kept answers of one app."""
+    """The kept answers of one app; a request that never ended counts as dead after `lease`."""
 
-    def __init__(self, state: StateStore) -> None:
+    def __init__(self, state: StateStore, lease: timedelta) -> None:
         self._attempts = Documents(state, "idempotency", _Attempt, ttl=KEEP)
+        self._lease = lease.total_seconds()
 
     async def run(
         self, scope: str, key: str, fingerprint: str, work: Callable[[], Coroutine[Any, Any, Response]]
@@ -71,7 +71,7 @@ class Idempotency:
         try:
             await self._attempts.create(digest, value=fresh)
         except AlreadyExists:
-            kept = (await self._attempts.upsert(digest, initial=lambda: fresh, change=_take_over(fresh))).value
+            kept = (await self._attempts.upsert(digest, initial=lambda: fresh, change=self._take_over(fresh))).value
             if kept.status == "done":
                 return _answer(kept)
         reach(BEGUN)
@@ -86,6 +86,16 @@ class Idempotency:
         await self._keep(digest, fresh, response)
         reach(KEPT)
         return response
+
+    def _take_over(self, fresh: _Attempt) -> Callable[[_Attempt, Emit], _Attempt]:
+        def decide(kept: _Attempt, _: Emit) -> _Attempt:
+            if kept.fingerprint != fresh.fingerprint:
+                raise KeyReused("Idempotency-Key was used before with another request")
+            if kept.status == "running" and fresh.started_at - kept.started_at < self._lease:
+                raise StillRunning("the first request with this Idempotency-Key has not ended yet")
+            return kept if kept.status == "done" else fresh
+
+        return decide
 
     async def _keep(self, digest: str, attempt: _Attempt, response: Response) -> None:
         body = bytes(response.body)
@@ -102,17 +112,6 @@ class Idempotency:
             }
         )
         await self._attempts.upsert(digest, initial=lambda: done, change=lambda _, __: done)
-
-
-def _take_over(fresh: _Attempt) -> Callable[[_Attempt, Emit], _Attempt]:
-    def decide(kept: _Attempt, _: Emit) -> _Attempt:
-        if kept.fingerprint != fresh.fingerprint:
-            raise KeyReused("Idempotency-Key was used before with another request")
-        if kept.status == "running" and fresh.started_at - kept.started_at < LEASE:
-            raise StillRunning("the first request with this Idempotency-Key has not ended yet")
-        return kept if kept.status == "done" else fresh
-
-    return decide
 
 
 def _answer(kept: _Attempt) -> Response:

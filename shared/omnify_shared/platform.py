@@ -73,7 +73,7 @@ def make_platform(
         bindings=Bindings(sidecar, access.bindings),
         identity=Identity(keys or jwks_of_auth(invoker), Revocations(sidecar, state)),
         rate_limits=RateLimits(state),
-        idempotency=Idempotency(state),
+        idempotency=Idempotency(state, settings.idempotency_lease),
         tasks=tasks,
         telemetry=telemetry,
         event_metrics=metrics,

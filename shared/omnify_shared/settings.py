@@ -1,5 +1,6 @@
 """Settings that every service has, read from the environment and frozen."""
 
+from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -34,6 +35,10 @@ class Settings(BaseSettings):
     app_api_token: SecretStr | None = Field(default=None, validation_alias="APP_API_TOKEN")
     metrics_token: SecretStr | None = Field(default=None, validation_alias="OMNIFY_METRICS_TOKEN")
     max_body_bytes: int = Field(default=1_048_576, validation_alias="OMNIFY_MAX_BODY_BYTES")
+    idempotency_lease: timedelta = Field(
+        default=timedelta(minutes=1), gt=timedelta(0), validation_alias="OMNIFY_IDEMPOTENCY_LEASE"
+    )
+    """After which a request with an `Idempotency-Key` that never ended counts as dead."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

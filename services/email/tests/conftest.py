@@ -49,6 +49,7 @@ class Post:
         self.email = self._service("email", None, OMNIFY_PUBLIC_URL="https://omnify.example", EMAIL_POLL_INTERVAL="0.2")
         self.email.environment["OMNIFY_SMTP_URL"] = f"smtp://{LOOPBACK}:{self.smtp_port}"
         self.email.environment["EMAIL_SENDGRID_URL"] = f"http://{LOOPBACK}:{self.sendgrid_port}"
+        self.email.environment["OMNIFY_IDEMPOTENCY_LEASE"] = "PT10S"
         self.email.environment |= {"EMAIL_DNS_SERVERS": f"{LOOPBACK}:{self.dns_port}", "EMAIL_DNS_TIMEOUT": "2"}
         # Known to each other by their ports: on a busy machine the entries of the file resolver go stale.
         home.find_peers({service.name: service.sidecar.ports.internal for service in (self.auth, self.email)})

@@ -90,7 +90,7 @@ async def test_the_same_key_is_the_same_request(post: Any, owner: Any) -> None:
     await post.one("smtp", "cleo")
 
 
-@pytest.mark.parametrize("point", ["queued"])  # each of the others costs the idempotency key's lease; see R7
+@pytest.mark.parametrize("point", ["queued"])  # the others are R7's
 async def test_killed_while_it_takes_a_request_on_and_asked_again_it_sends_once(
     post: Any, owner: Any, point: str
 ) -> None:

@@ -15,7 +15,8 @@ class FilesSettings(Settings):
     `upload_rate` is how many uploads it may begin in an hour.
 
     `clamd_url` is `tcp://host:port`; without it files stay in quarantine. A lease says which replica works on a file;
-    an expired one is taken over.
+    an expired one is taken over. `announce_lease` is what the making of an upload may need from its first write to its
+    last; whatever is left of one that took longer is dropped.
     """
 
     model_config = SettingsConfigDict(env_prefix="FILES_")
@@ -28,6 +29,7 @@ class FilesSettings(Settings):
     quota_files: int = Field(default=5000, gt=0, le=20_000)
     upload_rate: int = Field(default=2000, gt=0)
     upload_life: timedelta = Field(default=timedelta(hours=24), gt=timedelta(0))
+    announce_lease: timedelta = Field(default=timedelta(minutes=1), gt=timedelta(0))
     link_life: timedelta = Field(default=timedelta(minutes=5), gt=timedelta(0), le=timedelta(hours=1))
     jobs_at_once: int = Field(default=2, gt=0)
     lease: timedelta = Field(default=timedelta(seconds=20), gt=timedelta(0))

@@ -40,7 +40,6 @@ CREATED: Final = point("files.upload.created")
 TAKEN: Final = point("files.upload.taken")
 
 HOUR: Final = timedelta(hours=1)
-UNCLAIMED: Final = timedelta(minutes=1)  # what the making of an upload may need from its first write to its last
 MAX_ATTEMPTS: Final = 5000  # requests that bring bytes of one file
 
 
@@ -80,7 +79,7 @@ class Uploads:
 
     async def _reserve(self, file: FileRecord) -> None:
         key = file.organization_id, file.file_id
-        await self._store.look_at(key, min(clock.now() + UNCLAIMED, file.expires_at))
+        await self._store.look_at(key, min(clock.now() + self._settings.announce_lease, file.expires_at))
         reach(NOTED)
         try:
             await self._store.reserve(*key, file.length, lambda usage: self._check_room(usage, file.length))

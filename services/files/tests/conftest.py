@@ -162,7 +162,7 @@ def new_files(
     def make(*, clamd: str | None = clamd_url, **settings: str) -> Files:
         listener = ExtraApp(LISTENER, subscribes=("files-events",))
         home = make_home(backing, tmp_path_factory.mktemp("files") / "home", set_name, [listener])
-        quick = {"poll_interval": "PT0.3S", "retry_first": "PT0.5S", "lease": "PT4S"}
+        quick = {"poll_interval": "PT0.3S", "retry_first": "PT0.5S", "lease": "PT4S", "announce_lease": "PT10S"}
         environment = {f"FILES_{name.upper()}": value for name, value in (quick | settings).items()}
         made.append(Files(home, clamd, **environment))
         return made[-1].start()
