@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -242,13 +243,13 @@ def test_only_usable_keys_of_a_set_count(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 class Clock:
-    """A monotonic clock that only sleeping moves."""
+    """A monotonic clock that only sleeping moves; of the cache alone, as others run in this event loop."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         self.slept: list[float] = []
-        patch.setattr("omnify_shared.jwks.time.monotonic", lambda: self.now)
-        patch.setattr("omnify_shared.jwks.asyncio.sleep", self.sleep)
+        patch.setattr(jwks, "time", SimpleNamespace(monotonic=lambda: self.now))
+        patch.setattr(jwks, "asyncio", SimpleNamespace(sleep=self.sleep, Lock=asyncio.Lock))
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
