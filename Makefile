@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SET ?= local
-JOBS ?= 2
+JOBS ?= 3
 PROFILE ?= plain
 PYTHON ?= python3
 VENV := .venv

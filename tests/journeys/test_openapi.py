@@ -20,7 +20,7 @@ from omnify_local import paths
 from omnify_local.journey import JourneyFailed, Marketer
 from omnify_shared.testing import Platform
 
-pytestmark = pytest.mark.guarantee("journeys")
+pytestmark = pytest.mark.one_set("what is asked here is the same on all sets")
 _CONTRACTS = paths.repository() / "docs" / "contracts" / "openapi"
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")  # tus 1.0
 
@@ -66,12 +66,6 @@ def not_asked(case: Any) -> list[Any]:
 def _vanishes(query: dict[str, Any] | None) -> bool:
     """Whether a query was made wrong by what no address can carry, an empty list or object; it arrives as good."""
     return any(value is None or value in ([], {}, [[]], [{}]) for value in (query or {}).values())
-
-
-@pytest.fixture(autouse=True)
-def on_one_set(set_name: str) -> None:
-    if set_name != "local":
-        pytest.skip("what is asked here is the same on all sets")
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,8 @@ import pytest
 from omnify_shared.ids import new_id
 from support.golden import rows
 
+pytestmark = pytest.mark.one_set("the DNS and the signature are the same on all sets")
 NAMES = ("proof", "dkim", "spf", "dmarc", "return_path")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def on_one_set(set_name: str) -> None:
-    if set_name != "local":
-        pytest.skip("the DNS and the signature are the same on all sets")
 
 
 @pytest.fixture(scope="module")

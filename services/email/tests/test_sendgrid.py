@@ -5,11 +5,7 @@ from typing import Any
 
 import pytest
 
-
-@pytest.fixture(scope="module", autouse=True)
-def on_one_set(set_name: str) -> None:
-    if set_name != "local":
-        pytest.skip("what a provider is sent is the same on all sets")
+pytestmark = pytest.mark.one_set("what a provider is sent is the same on all sets")
 
 
 @pytest.fixture(scope="module")

@@ -114,11 +114,10 @@ def test_everything_else_is_refused_with_its_reason(files: Any, tenant: Any) -> 
     wait_for(lambda: all(set(files.events(file_id)) == {"uploaded", "refused"} for file_id in ids.values()))
 
 
+@pytest.mark.one_set("one connection to clamd, as everywhere")
 def test_nothing_is_released_while_the_scanner_is_away(
-    new_files: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory, set_name: str
+    new_files: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    if set_name != "local":
-        pytest.skip("one connection to clamd, as everywhere")
     scanner = Clamd(tmp_path_factory.mktemp("clamd"), free_port())
     files = new_files(clamd=scanner.url)
     tenant = files.tenant()
@@ -134,11 +133,8 @@ def test_nothing_is_released_while_the_scanner_is_away(
         scanner.stop()
 
 
-def test_without_a_scanner_files_stay_in_quarantine_and_can_be_cancelled(
-    new_files: Callable[..., Any], set_name: str
-) -> None:
-    if set_name != "local":
-        pytest.skip("the same loop as with a scanner that is away")
+@pytest.mark.one_set("the same loop as with a scanner that is away")
+def test_without_a_scanner_files_stay_in_quarantine_and_can_be_cancelled(new_files: Callable[..., Any]) -> None:
     files = new_files(clamd=None)
     tenant = files.tenant()
     file_id = tenant.upload("a.txt", b"words")

@@ -94,9 +94,8 @@ def test_a_link_opens_one_thing_for_five_minutes(files: Any, tenant: Any) -> Non
     assert tenant.link(tenant.created("later.txt", 5)).status_code == 409
 
 
-def test_a_link_whose_time_is_over(new_files: Any, set_name: str) -> None:
-    if set_name != "local":
-        pytest.skip("a signature and a clock, as everywhere")
+@pytest.mark.one_set("a signature and a clock, as everywhere")
+def test_a_link_whose_time_is_over(new_files: Any) -> None:
     tenant = new_files(link_life="PT1S").tenant()
     made = tenant.judged("one.txt", b"words")
     url = tenant.link(made["file_id"]).json()["url"]

@@ -231,9 +231,8 @@ def test_giving_up_while_bytes_come_leaves_none(files: Any, tenant: Any) -> None
     assert files.blobs_of(file_id) == []
 
 
-def test_the_room_of_an_organisation_is_taken_once_by_many_at_once(new_files: Any, set_name: str) -> None:
-    if set_name != "local":
-        pytest.skip("one document and its ETag, as everywhere")
+@pytest.mark.one_set("one document and its ETag, as everywhere")
+def test_the_room_of_an_organisation_is_taken_once_by_many_at_once(new_files: Any) -> None:
     files = new_files(quota_bytes="1000", quota_files="7", upload_rate="24")
     tenant = files.tenant()
 
@@ -255,9 +254,8 @@ def test_the_room_of_an_organisation_is_taken_once_by_many_at_once(new_files: An
     assert counted == {"taken": "8", "quota": "17", "rate": "1"}
 
 
-def test_an_upload_whose_time_is_over_goes_by_itself(new_files: Any, set_name: str) -> None:
-    if set_name != "local":
-        pytest.skip("one loop over documents, as everywhere")
+@pytest.mark.one_set("one loop over documents, as everywhere")
+def test_an_upload_whose_time_is_over_goes_by_itself(new_files: Any) -> None:
     files = new_files(upload_life="PT2S")
     tenant = files.tenant()
     file_id = tenant.created("a.txt", 10)

@@ -38,24 +38,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that needs a set (`set_name`, `platform`) on the main sets, and one of a guarantee on every set."""
+    """Run a test that needs a set (`set_name`, `platform`) on the main sets, one of a guarantee on every set, and one
+    that is marked `one_set` on the embedded set."""
     if "set_name" in metafunc.fixturenames:
         everywhere = metafunc.definition.get_closest_marker("guarantee")
         chosen = metafunc.config.getoption("sets") or (SETS if everywhere else runfile.MAIN_SETS)
+        if metafunc.definition.get_closest_marker("one_set"):
+            chosen = [name for name in chosen if name == runfile.DEFAULT_SET]
         metafunc.parametrize("set_name", chosen, indirect=True, scope="session")
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in this hook too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With pytest-xdist and `--dist loadgroup`: a set stays with one worker, and so does a folder of other tests.
+    """With pytest-xdist and `--dist loadgroup`: what a set has in a top folder stays with one worker, as does a folder
+    of other tests.
 
-    Workers run servers of their own; a set that two workers share would be started twice. And two tests that need the
-    pinned ports of `make up` must not run at once.
+    Workers run servers and a platform of their own; tests of two workers on one set start them twice. And two tests
+    that need the pinned ports of `make up` must not run at once.
     """
     for item in items:
         chosen = getattr(item, "callspec", None)
-        folder = "/".join(item.nodeid.split("/")[:2])
-        item.add_marker(pytest.mark.xdist_group(chosen.params.get("set_name", folder) if chosen else folder))
+        top, folder = item.nodeid.split("/")[:2]
+        set_name = chosen.params.get("set_name") if chosen else None
+        item.add_marker(pytest.mark.xdist_group(f"{set_name} {top}" if set_name else f"{top}/{folder}"))
 
 
 @pytest.hookimpl(optionalhook=True)
