@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 SET ?= local
-JOBS ?= 3
+JOBS ?= 2
 PROFILE ?= plain
 PYTHON ?= python3
 VENV := .venv

@@ -35,10 +35,10 @@ export async function serve({ appId, port, token, contracts, record, print }) {
   await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
   print({ listening: port });
   await new Promise((resolve) => ["SIGTERM", "SIGINT"].forEach((signal) => process.once(signal, resolve)));
-  await new Promise((resolve) => {
-    server.close(resolve);
-    server.closeIdleConnections();
-  });
+  // A connection that was busy becomes idle later, and the sidecar's health checks would keep it open for good.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  await new Promise((resolve) => server.close(resolve));
+  clearInterval(idle);
 }
 
 /** What to tell the sidecar about an event. A type that no contract names is not ours: later versions may send it. */
