@@ -79,7 +79,8 @@ class Messages:
     async def send(self, message: Message, endpoints: Sequence[Endpoint], trigger: Trigger) -> None:
         """Keeps a message and sends it to the endpoints that are enabled; the others can ask for it later.
 
-        All of it is written side by side: after a crash in between the event comes again and finds what is there.
+        Most of it is written side by side: after a crash in between the event comes again and finds what is there. What
+        has to wait anyhow is written when the others are on their way.
         """
         slots = [Slot(message.organization_id, one.endpoint_id, message.message_id) for one in endpoints if one.enabled]
         asked = slots if trigger != "test" else ()
@@ -87,8 +88,8 @@ class Messages:
         await asyncio.gather(
             self._begin(message, [slot for slot in slots if not waits.get(slot)], trigger),
             self._list(message, [endpoint.endpoint_id for endpoint in endpoints]),
-            *(self._nurse.park(slot, until) for slot, until in waits.items() if until),
         )
+        await asyncio.gather(*(self._nurse.park(slot, until) for slot, until in waits.items() if until))
 
     async def _begin(self, message: Message, slots: Sequence[Slot], trigger: Trigger) -> None:
         fresh, held = await asyncio.gather(self._keep(message), self._hold(slots))
