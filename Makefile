@@ -64,10 +64,11 @@ data: install ## Fetch the real order files (CDNOW; Fader and Hardie, brucehardi
 	@$(RUN) data
 
 .PHONY: test
+# A test that hangs takes its worker along: a signal ends whatever task runs just then, and the hang may go on.
 test: install data ## Everything that proves the project (SET=... for one component set)
 	@$(RUN) system
 	@$(RUN) tools
-	@$(PYTEST) --numprocesses $(JOBS) --dist loadgroup $(if $(filter file,$(origin SET)),,--set $(SET))
+	@$(PYTEST) --numprocesses $(JOBS) --dist loadgroup --timeout-method thread $(if $(filter file,$(origin SET)),,--set $(SET))
 
 .PHONY: mutants
 mutants: install ## Small defects in token, session, role and tenancy rules: what part the unit tests notice (30 min at most)

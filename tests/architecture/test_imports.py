@@ -1,6 +1,7 @@
 """Who may import what: services stand on omnify_shared alone, and infrastructure stays behind the sidecar."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -103,3 +104,14 @@ def test_modules_and_functions_stay_small(folder: str) -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or 0) - node.lineno + 1
                 assert length <= 40, f"{path}:{node.lineno} {node.name} has {length} lines"
+
+
+def test_no_test_sets_the_clock_of_the_whole_process() -> None:
+    """Setting `monotonic` through a module's `time` sets it for all in the event loop, servers of other tests too."""
+    shared = re.compile(r"""setattr\(\s*(?:["'][\w.]+\.(?:asyncio|time)\.\w+["']|(?:asyncio|time), )""")
+    tests = (path for folder in ("shared", "services", "deploy", "tests") for path in _tests(folder))
+    assert [str(path) for path in tests if shared.search(path.read_text())] == []
+
+
+def _tests(folder: str) -> Iterator[Path]:
+    return (path for path in (repository.ROOT / folder).rglob("*.py") if "tests" in path.parts)
