@@ -21,6 +21,7 @@ from omnify_files.settings import FilesSettings
 from omnify_files.store import FileStore
 from omnify_files.subscriptions import subscriptions
 from omnify_files.uploads import Uploads
+from omnify_files.workspace import keep_tidy
 from omnify_shared.access import Access
 from omnify_shared.app import service_app
 from omnify_shared.erasure import Erasures
@@ -41,6 +42,7 @@ def create_app(settings: FilesSettings | None = None) -> FastAPI:
         runner = Runner(store, blobs, scanner, inspector, settings, metrics)
         keeper = Keeper(store, blobs, runner, settings, platform.tasks, metrics)
         platform.tasks.spawn(keeper.keep_looking(), name="agenda")
+        platform.tasks.spawn(keep_tidy(), name="workspaces")
         uploads = Uploads(store, blobs, platform.rate_limits, settings, metrics)
         erasures = Erasures(platform, ErasureCompleted, Eraser(store, keeper).erase)
         platform.tasks.spawn(erasures.run(), name="erasures")

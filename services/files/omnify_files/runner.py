@@ -6,7 +6,6 @@ counts before the document says so, and whatever a dead replica stored is in the
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from omnify_files.records import Content, FileRecord, Lease, Part, Reason, Span,
 from omnify_files.scanner import Found, NotScannedWhole, Scanner, ScannerAway
 from omnify_files.settings import FilesSettings
 from omnify_files.store import FileStore, Key
+from omnify_files.workspace import workspace
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing, SidecarError
 from omnify_shared.documents import Emit
@@ -147,8 +147,7 @@ class Runner:
         return file.model_copy(update={"lease": Lease(owner=self._replica, until=clock.now() + self._settings.lease)})
 
     async def _outcome(self, file: FileRecord) -> FileRecord:
-        with tempfile.TemporaryDirectory(prefix="omnify-file-") as name:
-            folder = Path(name)
+        with workspace() as folder:
             path, made = folder / "upload", folder / "made"
             made.mkdir()
             try:

@@ -1,12 +1,18 @@
 """The service killed after each of its steps: no file lost, none doubled, nothing left lying."""
 
+import fcntl
+import os
+import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
+from omnify_files.workspace import PREFIX, YOUNG
 from support.samples import image
 from support.uploads import TUS, UPLOADS, metadata, wait_for
 
@@ -80,6 +86,26 @@ def test_while_a_file_is_checked(files: Any, tenant: Any, point: str) -> None:
     file_id = tenant.created("picture.png", len(PICTURE), "creative")
     dying(files, point, lambda: tenant.patch(file_id, 0, PICTURE))
     whole(files, tenant, file_id)
+
+
+@pytest.mark.one_set("the machine's own disk")
+def test_what_a_dead_process_had_on_the_disk_is_deleted(new_files: Callable[..., Any]) -> None:
+    left, held, young = (Path(tempfile.mkdtemp(prefix=PREFIX)) for _ in range(3))
+    (left / "upload").write_bytes(b"quarantined")
+    for path in (left, held):
+        os.utime(path, times=(time.time() - 2 * YOUNG,) * 2)
+    lock = os.open(held, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        files = new_files()
+        wait_for(lambda: not left.exists())
+        assert files.tenant().judged("one.txt", b"words")["state"] == "ready"
+        assert held.exists(), "somebody works there"
+        assert young.exists(), "somebody may be about to"
+    finally:
+        os.close(lock)
+        held.rmdir()
+        young.rmdir()
 
 
 @pytest.mark.parametrize("point", DROPPING)
