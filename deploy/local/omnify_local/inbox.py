@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,18 +33,18 @@ class Inbox:
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=f"{url}/api", timeout=5)
 
-    def mails(self, to: str | None = None, *, subject: str = "") -> list[Mail]:
-        """All mails, or those to one address or with that in their subject, oldest first."""
-        return [_mail(self._get(f"/email/{item['id']}")) for item in self._summaries(to, subject)]
+    def mails(self, to: str | None = None) -> list[Mail]:
+        """All mails, or those to one address, oldest first."""
+        return self._whole(self._summaries(to))
 
     def wait_for(self, to: str, *, count: int = 1, subject: str = "", timeout: float = 15) -> list[Mail]:
         """The mails to an address, once there are `count`; LocalError when they are not within `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while (arrived := sum(1 for _ in self._summaries(to, subject))) < count:
+        while len(arrived := list(self._summaries(to, subject))) < count:
             if time.monotonic() > deadline:
-                raise LocalError(f"{arrived} of {count} mails to {to} arrived within {timeout:g} s")
+                raise LocalError(f"{len(arrived)} of {count} mails to {to} arrived within {timeout:g} s")
             time.sleep(_POLL)
-        return self.mails(to, subject=subject)
+        return self._whole(arrived)
 
     def recipients(self) -> Counter[str]:
         """How many mails there are to each address."""
@@ -65,6 +65,9 @@ class Inbox:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+    def _whole(self, summaries: Iterable[dict[str, Any]]) -> list[Mail]:
+        return [_mail(self._get(f"/email/{item['id']}")) for item in summaries]
 
     def _summaries(self, to: str | None = None, subject: str = "") -> Iterator[dict[str, Any]]:
         # Searched there, and without bodies: the whole mailbox is megabytes, and a wait would fetch it every 0.1 s.

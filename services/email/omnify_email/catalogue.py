@@ -125,7 +125,7 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         _message("announcement", "marketing"),
     )
 }  # fmt: skip
-NEWS: Final[Mapping[NoticeKind, tuple[str, ...]]] = {
+NEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "endpoint_disabled": ("reason", "host"),
     "import_failed": ("import_id",),
     "file_refused": ("file_id",),

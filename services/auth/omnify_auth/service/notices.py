@@ -33,26 +33,27 @@ class Notices:
 
 
 def _news(data: Any) -> dict[str, str] | None:
-    """What happened, by a name (`change`) for mails in any language, and in English."""
     match data:
         case FactorAdded(method=method):
-            return {"change": f"{method}_added", "news": f"{_named(method)} was added"}
+            return _told(f"{method}_added", f"{_named(method)} was added")
         case FactorRemoved(method=method):
-            return {"change": f"{method}_removed", "news": f"{_named(method)} was taken away"}
+            return _told(f"{method}_removed", f"{_named(method)} was taken away")
         case RecoveryCodesMade():
-            return {"change": "codes_made", "news": "new recovery codes were made, and the old ones are void"}
+            return _told("codes_made", "new recovery codes were made, and the old ones are void")
         case RecoveryCodeUsed(left=left):
-            return {"change": "code_used", "left": str(left), "news": f"a recovery code was used; {left} are left"}
+            return _told("code_used", f"a recovery code was used; {left} are left", left=str(left))
         case FactorRecoveryAsked():
-            said = "somebody with your password and your mailbox said that you lost them all"
-            return {"change": "recovery_asked", "news": said}
+            return _told("recovery_asked", "somebody with your password and your mailbox said that you lost them all")
         case FactorsReset():
-            done = "an administrator took them all away, as was asked; set up new ones"
-            return {"change": "reset", "news": done}
+            return _told("reset", "an administrator took them all away, as was asked; set up new ones")
         case PasskeyRegressed():
-            refused = "a passkey was used that looks like a copy of yours, and was refused"
-            return {"change": "passkey_copied", "news": refused}
+            return _told("passkey_copied", "a passkey was used that looks like a copy of yours, and was refused")
     return None
+
+
+def _told(change: str, news: str, **values: str) -> dict[str, str]:
+    """What happened, by a name for mails in any language, and in English."""
+    return {"change": change, "news": news, **values}
 
 
 def _named(method: str) -> str:

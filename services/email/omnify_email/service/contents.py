@@ -77,8 +77,7 @@ class Contents:
         if mail.kind == "verification":
             fresh = await self._auth.mint(mail.reference)
             return fresh, self._link(mail.kind, fresh)
-        news = next((names for kind, names in NEWS.items() if kind == mail.kind), None)
-        if news:
+        if news := NEWS.get(mail.kind):
             _, user_id, *said = mail.reference.split("/")
             return await self._auth.contact(user_id), dict(zip(news, said, strict=True)) | {"link": self._public_url}
         letter = await self._auth.letter(mail.reference)
