@@ -244,8 +244,10 @@ async def test_strangers_that_wait_for_keys_are_few(
     await checks.verify(fresh.token())
     stranger = Signer("stranger")
     crowd = [asyncio.create_task(checks.verify(stranger.token("stranger"))) for _ in range(40)]
-    refused, waiting = await asyncio.wait(crowd, timeout=1.5)
-    assert (len(refused), len(waiting)) == (35, 5)
+    async with asyncio.timeout(30):
+        while sum(one.done() for one in crowd) < 35:
+            await asyncio.sleep(0.01)
+    assert sum(not one.done() for one in crowd) == 5
     await asyncio.gather(*crowd, return_exceptions=True)
     assert fresh.fetches == 2
 
@@ -339,7 +341,7 @@ async def test_without_any_key_the_caller_is_told_to_come_back(fresh: Signer, mo
     assert {type(result) for result in results} == {PeerUnavailable}, "not a 401, which would sign people out"
     assert source.tries < 5, "a crowd shares one try"
     source.away = False
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while True:
             try:
                 await checks.verify(fresh.token())

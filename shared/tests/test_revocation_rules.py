@@ -176,7 +176,7 @@ async def test_what_others_wrote_is_read_over_and_over(monkeypatch: pytest.Monke
     assert len(failures) == 2, "not before the sidecar is there"
     sidecar.ready.set()
     minutes.kept = {str(MINUTE): _Minute(sessions=["s"])}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not here.revoked("s"):
             await asyncio.sleep(0.005)
     assert not running.done()

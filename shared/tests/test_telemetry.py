@@ -80,7 +80,7 @@ async def test_a_dead_receiver_does_not_hold_the_shutdown(monkeypatch: pytest.Mo
         assert (await client.get("/ids")).status_code == 200
         started = time.perf_counter()
     assert time.perf_counter() - started < 5
-    async with asyncio.timeout(5):  # nothing tries on
+    async with asyncio.timeout(30):  # nothing tries on
         while any("shutdown" in thread.name for thread in set(threading.enumerate()) - of_others):
             await asyncio.sleep(0.05)
 

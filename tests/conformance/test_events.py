@@ -47,7 +47,7 @@ async def create(platform: Platform, name: str, fail: str = "") -> None:
 
 
 async def until_cleared(platform: Platform, name: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while (entry := await platform.state.get(f"thing/{name}")) is None or pending(entry.data):
             await asyncio.sleep(0.05)
 
@@ -191,7 +191,7 @@ async def test_a_replica_whose_clock_is_behind_is_not_taken_for_dead(
 
     await probe.outbox._change_replicas(add=behind.replica)
     assert (await signs_of_life(30))[2] == {key}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while await probe.state.get(head_key(behind.replica)):
             await asyncio.sleep(0.2)
 
@@ -225,7 +225,7 @@ async def test_a_stop_ends_with_a_write_whose_end_nobody_knows(
     probe_sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "DRAIN", 0.5)
-    async with asyncio.timeout(20), running(probe_sidecar) as replica:
+    async with asyncio.timeout(30), running(probe_sidecar) as replica:
         await replica.outbox.reserve(f"thing/{new_id()}")
 
 
@@ -247,7 +247,7 @@ async def test_a_passing_failure_is_retried(probe: Platform, consumer: Consumer)
     name = new_id()
     consumer.notes.broken.add(name)
     await create(probe, name)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while consumer.notes.tries[name] < 2:
             await asyncio.sleep(0.02)
     consumer.notes.broken.discard(name)

@@ -54,6 +54,6 @@ async def test_our_own_write_is_no_conflict(
         entry = await app.state.get(f"thing/{name}")
         assert entry is not None
         assert len(pending(entry.data)) == 2
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while published != ["created", "renamed"]:
                 await asyncio.sleep(0.02)

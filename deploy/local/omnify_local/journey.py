@@ -187,7 +187,7 @@ class Marketer:
             raise JourneyFailed(f"logout: {answer.status_code} {answer.text[:300]}")
         return old
 
-    def seconds_until_refused(self, token: str, path: str, limit: float = 10) -> float:
+    def seconds_until_refused(self, token: str, path: str, limit: float = 30) -> float:
         """How long after now a service still took an ended session's token. Raises JourneyFailed past `limit`."""
         started = time.monotonic()
         while time.monotonic() - started < limit:

@@ -1,7 +1,8 @@
 """Carries imports out: one replica at a time per import, taken over when that replica dies.
 
-Steps: read the kept file, write facts, write their manifest, commit in the ledger, tell, clean up. Facts count only
-once the ledger names their import, and every step may be done again, so a crash after any of them is harmless.
+Steps: read the kept file, write where its facts will lie, write them, commit in the ledger, tell, clean up. Facts
+count only once the ledger names their import, and every step may be done again, so a crash after any of them is
+harmless; whoever gives an import up finds by its manifest what was written of it.
 """
 
 import asyncio
@@ -36,8 +37,8 @@ log = structlog.get_logger()
 
 LEASED = point("analytics.import.leased")
 PARSED_FILE = point("analytics.import.parsed")
-FACTS = point("analytics.import.facts")
 MANIFEST = point("analytics.import.manifest")
+FACTS = point("analytics.import.facts")
 COMMITTED = point("analytics.import.committed")
 COMPLETED = point("analytics.import.completed")
 CLEANED = point("analytics.import.cleaned")
@@ -192,18 +193,19 @@ class ImportRunner:
         if not parsed.accepted:
             return await self._fail(taken, "no row of the file could be taken", parsed)
         facts = await asyncio.to_thread(_facts, parsed, taken.options)
-        async for done in self._store.put_facts(taken.organization_id, taken.import_id, facts):
-            progress.share = PARSED + (1 - PARSED) * 0.99 * done / len(facts)
-            reach(FACTS)
         manifest = Manifest(pieces=[piece for piece, _ in facts])
         await self._store.put_manifest(taken.organization_id, taken.import_id, manifest)
         reach(MANIFEST)
+        async for done in self._store.put_facts(taken.organization_id, taken.import_id, facts):
+            progress.share = PARSED + (1 - PARSED) * 0.99 * done / len(facts)
+            reach(FACTS)
         try:
             replaced = await self._commit(taken)
         except Problem as refusal:
             if isinstance(refusal, SidecarError):
                 raise
-            await self._store.delete_facts(taken.organization_id, taken.import_id)
+            # Another replica may have given it up meanwhile, and the manifest with it.
+            await self._store.delete_facts(taken.organization_id, taken.import_id, manifest)
             return await self._fail(taken, refusal.detail, parsed)
         reach(COMMITTED)
         return await self._complete(taken, parsed, replaced)

@@ -197,9 +197,9 @@ class AnalyticsStore:
         await self.imports.delete(ended.organization_id, ended.import_id)
         return facts
 
-    async def delete_facts(self, organization_id: str, import_id: str) -> int:
-        """Drops the facts of an import that does not count; how many documents those were."""
-        manifest = await self._manifests.get(organization_id, import_id)
+    async def delete_facts(self, organization_id: str, import_id: str, manifest: Manifest | None = None) -> int:
+        """Drops the facts of an import that does not count, by its manifest; how many documents those were at most."""
+        manifest = manifest or await self._manifests.get(organization_id, import_id)
         pieces = manifest.pieces if manifest else []
         for piece in pieces:
             await self._state.delete(_fact_key(organization_id, import_id, piece))

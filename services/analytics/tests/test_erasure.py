@@ -88,11 +88,18 @@ def test_nothing_of_a_deleted_organisation_is_left(
     assert again["counts"] == {"facts": 2, "imports": 2, "ledgers": 1}
 
 
-@pytest.mark.parametrize("left_at", ["analytics.import.created", "analytics.import.facts"])
+@pytest.mark.parametrize(
+    ("left_at", "lease"),
+    [
+        ("analytics.import.created", "PT1S"),
+        ("analytics.import.facts", "PT1S"),
+        ("analytics.import.facts", "PT8S"),  # the ledger is closed before anybody takes the import over
+    ],
+)
 def test_an_import_that_was_under_way_goes_too(
-    new_analytics: Callable[..., Any], new_peer: Callable[..., Any], set_name: str, left_at: str
+    new_analytics: Callable[..., Any], new_peer: Callable[..., Any], set_name: str, left_at: str, lease: str
 ) -> None:
-    service = new_analytics(lease="PT1S", recover_every="PT0.5S")
+    service = new_analytics(lease=lease, recover_every="PT0.5S")
     listener = new_peer(service.home, "listener", "analytics-events")
     tenant = service.tenant()
     service.die_at(left_at)
@@ -103,5 +110,6 @@ def test_an_import_that_was_under_way_goes_too(
     service.start()
     receipt(listener, tenant.organization_id)
     if set_name == "local":
-        own = {key for key, _ in rows(service.home, "analytics") if key.startswith(("import/", "fact/", "file/"))}
+        kinds = ("import/", "manifest/", "fact/", "file/", "chunk/")
+        own = {key for key, _ in rows(service.home, "analytics") if key.startswith(kinds)}
         assert own == set()

@@ -86,7 +86,7 @@ class Probe:
     async def first(self, wanted: Callable[[dict[str, Any]], Any]) -> Any:
         """What `wanted` finds in the first event where it finds anything (it may be a coroutine function)."""
         seen = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 for event in self.events[seen:]:
                     seen += 1
@@ -158,7 +158,7 @@ class Lab:
         replica = Replica(app, made, sidecar, http, server, task)
         self.replicas.append(replica)
         await asyncio.to_thread(sidecar.wait_for_app)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await http.get("/health/ready")).status_code != 200:
                 await asyncio.sleep(0.05)
         return replica

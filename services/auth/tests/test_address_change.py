@@ -81,7 +81,7 @@ async def test_of_two_who_want_one_address_one_gets_it(lab: Any) -> None:
     tokens: list[str] = []
     for form in forms:
         assert (await ask(lab, (await lab.login(form)).json(), new)).status_code == 202
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(tokens) < 2:
             events = [event for event in lab.probe.events if event["data"].get("kind") == "email_change"]
             letters = [

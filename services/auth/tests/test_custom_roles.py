@@ -53,7 +53,7 @@ async def test_a_change_reaches_all_who_have_the_role(lab: Any, new_person: Any)
     assert await may(guest) == set(ANALYST["permissions"])
     changed = ANALYST | {"permissions": ["campaign:view"]}
     assert (await rbac(owner, "PUT", f"/roles/{role}", **changed)).status_code == 200
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await rbac(guest, "GET", "/permissions")).status_code != 401:
             await asyncio.sleep(0.05)
     await guest.refresh()

@@ -10,7 +10,7 @@ async def test_registering_answers_without_a_broker_and_the_mail_follows(lab: An
     await lab.registered()
     await asyncio.to_thread(broker.stop)
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             form = await lab.registered()
         assert (await lab.login(form)).status_code == 403
     finally:
@@ -31,12 +31,12 @@ async def test_without_its_sidecar_auth_says_so_and_recovers(lab: Any) -> None:
         assert (await lab.auth.http.get("/health/live")).status_code == 200
         published = await lab.auth.http.get("/.well-known/jwks.json")
         assert published.status_code == 200, "keys known already are served while the store is away"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await lab.auth.http.get("/health/ready")).status_code != 503:
                 await asyncio.sleep(0.1)
     finally:
         await asyncio.to_thread(sidecar.start)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await lab.auth.post("refresh", refresh_token=signed_in["refresh_token"])).status_code != 200:
             await asyncio.sleep(0.1)
         while (await lab.auth.http.get("/health/ready")).status_code != 200:

@@ -520,7 +520,7 @@ async def test_what_changes_about_factors_is_told_by_mail_once(lab: Any, travel:
                 found.append(letter.json()["values"]["news"])
         return found
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while set(await told()) != wanted:
             await asyncio.sleep(0.1)
     changes = [event for event in lab.probe.events if event["data"].get("user_id") == user_id]

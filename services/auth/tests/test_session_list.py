@@ -56,7 +56,7 @@ async def letters(lab: Any, email: str, kind: str) -> list[dict[str, Any]]:
 
 
 async def one_letter(lab: Any, email: str, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not (found := await letters(lab, email, kind)):
             await asyncio.sleep(0.05)
     assert len(found) == 1
