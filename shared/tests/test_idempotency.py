@@ -68,10 +68,13 @@ async def test_a_request_still_running_is_not_repeated(lab: Lab) -> None:
 
 async def test_a_request_that_died_can_be_made_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab.platform.idempotency, "_lease", 0.2)
-    key = new_id()
+    key, before = new_id(), lab.bench.made
     lab.bench.gate.clear()
     first = asyncio.create_task(make(lab, key, name="wait"))
-    await asyncio.sleep(0.4)
+    async with asyncio.timeout(30):
+        while lab.bench.made == before:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
     lab.bench.gate.set()
     assert (await make(lab, key, name="wait")).status_code == 201
     await first

@@ -362,9 +362,9 @@ async def test_a_verified_token_ends_with_its_session_and_its_time(fresh: Signer
 
 async def test_a_remembered_token_expires(checks: Identity, fresh: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "LEEWAY", 0)
-    token = fresh.token(lives=1)
+    token = fresh.token(lives=3)
     await checks.verify(token)
-    await asyncio.sleep(2.05)
+    await asyncio.sleep(3.05)
     with pytest.raises(Unauthorized, match="expired"):
         await checks.verify(token)
 

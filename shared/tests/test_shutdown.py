@@ -102,7 +102,9 @@ async def test_a_loop_of_requests_over_a_stop_loses_none(replica: Replica, clien
                 outcomes[f"{answer.status_code} {answer.text[:200]}"] += 1
 
     callers = [asyncio.create_task(caller()) for _ in range(16)]
-    await asyncio.sleep(1.5)
+    async with asyncio.timeout(30):
+        while replica.begun() <= 200:
+            await asyncio.sleep(0.05)
     replica.process.signal(signal.SIGTERM)
     await replica.ended()
     await asyncio.sleep(0.3)
@@ -110,7 +112,7 @@ async def test_a_loop_of_requests_over_a_stop_loses_none(replica: Replica, clien
     await asyncio.gather(*callers)
     print(outcomes)
     assert set(outcomes) <= {"answered", "not reached"}
-    assert outcomes["answered"] == replica.begun() > 200
+    assert outcomes["answered"] == replica.begun()
 
 
 async def test_a_replica_that_leaves_costs_no_caller_a_request(
@@ -132,8 +134,9 @@ async def test_a_replica_that_leaves_costs_no_caller_a_request(
     try:
         async with httpx.AsyncClient(base_url=peer.url, headers=headers, timeout=15) as client:
             callers = [asyncio.create_task(caller(client)) for _ in range(8)]
-            await asyncio.sleep(1)
-            both = (replica.begun(), other.begun())
+            async with asyncio.timeout(30):
+                while min(replica.begun(), other.begun()) <= 10:
+                    await asyncio.sleep(0.05)
             await asyncio.to_thread(other.sidecar.terminate)
             other.process.signal(signal.SIGTERM)
             await other.ended()
@@ -142,7 +145,6 @@ async def test_a_replica_that_leaves_costs_no_caller_a_request(
             await asyncio.gather(*callers)
     finally:
         other.stop()
-    print(outcomes, both)
-    assert min(both) > 10, "both replicas were called"
+    print(outcomes)
     assert set(outcomes) == {"answered"}
     assert outcomes["answered"] == replica.begun() + other.begun()

@@ -129,10 +129,10 @@ async def test_bulk_get_returns_what_exists(probe: Platform) -> None:
 @pytest.mark.guarantee("time to live")
 async def test_a_document_expires(probe: Platform) -> None:
     documents, key = Documents(probe.state, "counter", Counter), new_id()
-    await documents.create(key, value=Counter(name="n", count=0), ttl=timedelta(seconds=2))
+    await documents.create(key, value=Counter(name="n", count=0), ttl=timedelta(seconds=5))
     await documents.update(key, change=incremented)
     assert await documents.get(key) is not None
-    await asyncio.sleep(2.2)
+    await asyncio.sleep(5.2)
     assert await documents.get(key) is None
     assert await documents.get_many([(key,)]) == {}
     with pytest.raises(Missing):
@@ -144,9 +144,9 @@ async def test_a_document_expires(probe: Platform) -> None:
 @pytest.mark.guarantee("claims")
 async def test_of_many_who_take_an_expired_name_exactly_one_wins(probe: Platform) -> None:
     claims, name = Claims(probe.state, "email"), new_id()
-    assert await claims.claim(name, "first", ttl=timedelta(seconds=1))
+    assert await claims.claim(name, "first", ttl=timedelta(seconds=3))
     assert not await claims.claim(name, "second")
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(3.2)
     assert await claims.owner_of(name) is None
     assert sum(await asyncio.gather(*(claims.claim(name, f"user-{n}") for n in range(16)))) == 1
 

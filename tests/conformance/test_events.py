@@ -309,11 +309,11 @@ async def letter_of(consumer: Consumer, name: str, seconds: float = 20) -> dict[
 async def test_clearing_keeps_the_time_to_live(probe: Platform) -> None:
     name = new_id()
     await things(probe).create(
-        name, value=Thing(name=name), events=[ThingHappened(name=name)], ttl=timedelta(seconds=4)
+        name, value=Thing(name=name), events=[ThingHappened(name=name)], ttl=timedelta(seconds=8)
     )
     await until_cleared(probe, name)
     assert await things(probe).get(name) is not None
-    await asyncio.sleep(5)
+    await asyncio.sleep(9)
     assert await things(probe).get(name) is None
 
 
