@@ -4,20 +4,23 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2 as httpx
 import pyotp
 
-from faults.linear import FirstWins
+from faults.linear import FirstWins, VoidWhenRepeated
 from faults.races import CROWD, History, PlatformRaces, Round
 from omnify_local.inbox import Inbox
 from omnify_local.journey import Marketer, token_in
 from omnify_local.ports import free_port
 from omnify_shared.ids import new_id
 from omnify_shared.testing import Platform, Service, Sidecar
+from support.browser import Browser
+from support.relying import App
 
 STEP = 30  # seconds of a one-time password
 FRESH = 480.0  # seconds that a sign-in is taken for fresh here; ten minutes in auth
@@ -46,6 +49,23 @@ async def two_replicas(platform: Platform) -> AsyncIterator[list[httpx.AsyncClie
         other.sidecar.kill()
 
 
+@dataclass(frozen=True)
+class InTurn:
+    """What an app asks: each request goes to the next replica."""
+
+    replicas: Iterator[httpx.AsyncClient]
+
+    @property
+    def auth(self) -> "InTurn":
+        """As the tests of auth find their replica."""
+        return self
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """The replica whose turn it is."""
+        return next(self.replicas)
+
+
 class Somebody:
     """A person with an account, signed in at a known moment."""
 
@@ -70,8 +90,10 @@ class AuthRaces(PlatformRaces):
 
     def __init__(self, url: str, inbox: Inbox, chances: random.Random, replicas: list[httpx.AsyncClient]) -> None:
         super().__init__(url, inbox, chances)
+        self._replicas = replicas
         self._turns = itertools.cycle(replicas)
         self._people: dict[str, Somebody] = {}
+        self._apps: dict[Somebody, tuple[App, Browser]] = {}
         self._pair: tuple[Somebody, Somebody] | None = None
         self._open: list[Marketer] = []
 
@@ -201,6 +223,35 @@ class AuthRaces(PlatformRaces):
         history = await self._race("/api/auth/change-email/confirm", [{"token": token_in(mail)}] * CROWD)
         one.marketer.email = email
         return Round(history, FirstWins())
+
+    async def authorization_code(self) -> Round:
+        """A code that an app exchanges: for one session at most, which ends as the code comes again."""
+        one = await self._somebody("signing in to an app")
+        if one not in self._apps:
+            form = {"email": one.marketer.email, "password": one.marketer.password}
+            app = await App.of(InTurn(self._turns), one.marketer.tokens, form)
+            self._apps[one] = app, Browser(next(self._turns), origin=self._url)
+        app, browser = self._apps[one]
+        code, history = await app.code(browser), History()
+        given: list[dict[str, Any]] = []
+
+        async def exchange(number: int) -> None:
+            answer = await history.call(str(number), lambda: app.exchange(code), lambda it: it.status_code == 200)
+            given.extend([answer.json()] if answer is not None and answer.status_code == 200 else [])
+
+        await asyncio.gather(*map(exchange, range(CROWD)))
+        ended = [await self._refused_soon("/oauth/userinfo", tokens["access_token"]) for tokens in given]
+        return Round(history, VoidWhenRepeated(), "" if all(ended) else "what a repeated code gave goes on")
+
+    async def _refused_soon(self, path: str, token: str) -> bool:
+        """Whether every replica refuses a token within seconds."""
+        headers = {"authorization": f"Bearer {token}"}
+        for _ in range(300):
+            answers = [await client.get(path, headers=headers) for client in self._replicas]
+            if {answer.status_code for answer in answers} == {401}:
+                return True
+            await asyncio.sleep(0.1)
+        return False
 
     async def ownership(self) -> Round:
         """An organisation that is handed over, to and fro: once each time, and it has one owner afterwards."""

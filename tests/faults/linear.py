@@ -91,6 +91,16 @@ class FirstWins:
         return [call.asked if call.answer else state] if has else []
 
 
+class VoidWhenRepeated:
+    """A thing that a second use makes void: answered `True` to one at most, and to nobody after a refusal."""
+
+    initial: Hashable = "new"
+
+    def after(self, state: Hashable, call: Call) -> Iterable[Hashable]:
+        """The state is whether it was used. The first use may be refused itself, where a second one came meanwhile."""
+        return [] if call.answer is True and state != "new" else ["used"]
+
+
 class WrittenOnce:
     """A register that keeps its first value: answered that value, or `None` ("come again") before there is one."""
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from faults.linear import Call, FirstWins, TokenChain, WrittenOnce, linearizable
+from faults.linear import Call, FirstWins, TokenChain, VoidWhenRepeated, WrittenOnce, linearizable
 
 
 def calls(*told: tuple[object, object, float, float]) -> list[Call]:
@@ -27,6 +27,20 @@ def calls(*told: tuple[object, object, float, float]) -> list[Call]:
 )
 def test_one_winner(history: list[Call], good: bool) -> None:
     assert linearizable(history, FirstWins()) is good
+
+
+@pytest.mark.parametrize(
+    ("history", "good"),
+    [
+        (calls(("a", True, 0, 2), ("b", False, 1, 3)), True),
+        (calls(("a", False, 0, 2), ("b", False, 1, 3)), True),
+        (calls(("a", True, 0, 2), ("b", True, 1, 3)), False),
+        (calls(("a", False, 0, 1), ("b", True, 2, 3)), False),
+        ([*calls(("a", True, 1, 2)), Call.unknown("b", 0)], True),
+    ],
+)
+def test_one_use(history: list[Call], good: bool) -> None:
+    assert linearizable(history, VoidWhenRepeated()) is good
 
 
 @pytest.mark.parametrize(

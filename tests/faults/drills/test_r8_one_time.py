@@ -68,7 +68,7 @@ async def test_of_what_auth_gives_once_there_is_one(drill: Drill, stage: Stage) 
     async with two_replicas(stage.platform) as replicas:
         races = AuthRaces(stage.platform.url, stage.platform.inbox, drill.random, replicas)
         kinds: dict[str, tuple[Race, int]] = {
-            "refresh": (races.refresh, drill.pick(2, 260)),
+            "refresh": (races.refresh, drill.pick(2, 200)),
             "totp": (races.totp, drill.pick(1, 200)),
             "activation": (races.activation, drill.pick(1, 150)),
             "ownership": (races.ownership, drill.pick(1, 150)),
@@ -78,6 +78,7 @@ async def test_of_what_auth_gives_once_there_is_one(drill: Drill, stage: Stage) 
             "registration": (races.registration, drill.pick(1, 30)),
             "invitation": (races.invitation, drill.pick(1, 30)),
             "reset link": (races.reset_link, drill.pick(1, 20)),
+            "authorization code": (races.authorization_code, drill.pick(1, 60)),
         }
         try:
             await run(drill, kinds)
