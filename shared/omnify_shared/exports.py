@@ -29,7 +29,12 @@ def export_router() -> APIRouter:
     async def export(user_id: UUID, request: Request) -> dict[str, JsonValue]:
         """All that is held about a user, without secrets and without what is about others."""
         service: Any = request.app.state.service
-        found: dict[str, JsonValue] = await service.export(str(user_id))
-        return found
+        return with_what_was_cut(await service.export(str(user_id)))
 
     return router
+
+
+def with_what_was_cut(found: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What was found, with `cut`: the names of lists that end at MOST entries, the newest, and may go on."""
+    cut: list[JsonValue] = [name for name, value in found.items() if isinstance(value, list) and len(value) >= MOST]
+    return found | {"cut": cut} if cut else found

@@ -78,7 +78,9 @@ class ExportedConsent(Output):
 
 class ExportedService(Output):
     service: str
-    data: dict[str, JsonValue] | None = Field(description="What it holds about the user; null when it is missing.")
+    data: dict[str, JsonValue] | None = Field(
+        description="What it holds of the user; null when it is missing. `cut` names lists that end at 10,000 entries."
+    )
     missing: str | None = Field(description="Why it could not be had now; ask again later.")
 
 
