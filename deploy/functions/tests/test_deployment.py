@@ -1,6 +1,8 @@
 """What is deployed: source folders with one service each, and a template that names what there is."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from omnify_functions.catalogue import FUNCTIONS
 from omnify_local import bundles, paths
 
 TEMPLATE = paths.repository() / "deploy" / "functions" / "template.yaml"
+WHEN_NEEDED = {"auth": {"segno", "webauthn"}, "email": {"dns", "sendgrid", "aiosmtplib"}, "files": {"PIL", "pypdf"}}
 
 
 class _Loader(yaml.SafeLoader):
@@ -61,3 +64,10 @@ def test_the_template_names_what_there_is_and_loses_no_event() -> None:
         if properties["Handler"].endswith(".handler"):
             assert routes == set(FUNCTIONS[name].operations)
     assert not re.search(r"\b\d{12}\b", text), "an account id"
+
+
+@pytest.mark.parametrize("service", WHEN_NEEDED)
+def test_a_cold_start_does_not_load_what_few_calls_need(service: str) -> None:
+    code = f"import sys, omnify_{service}.app; print(*({WHEN_NEEDED[service]!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert run.stdout.split() == []

@@ -4,7 +4,6 @@ import hmac
 from datetime import datetime
 
 import pyotp
-import segno
 
 ISSUER = "Omnify"
 STEP = 30  # seconds
@@ -34,4 +33,6 @@ def key_uri(secret: str, account: str) -> str:
 
 def qr_code(uri: str) -> str:
     """The address as a QR code: an SVG image in a data URI."""
+    import segno
+
     return segno.make(uri, error="m", micro=False).svg_data_uri(scale=5)

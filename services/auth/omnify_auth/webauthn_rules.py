@@ -16,12 +16,12 @@ from webauthn.helpers.structs import (
 )
 
 from omnify_auth.errors import InvalidPasskey
+from omnify_auth.passkey_rules import Credential
 from omnify_auth.records import Passkey, User
 from omnify_auth.settings import AuthSettings
 from omnify_auth.vault import decode, encode
 from omnify_shared import clock
 
-Credential = dict[str, Any]
 _REQUIRED = UserVerificationRequirement.REQUIRED
 _MALFORMED = (WebAuthnException, ValueError, TypeError, LookupError, AttributeError, RecursionError, struct.error)
 
@@ -96,16 +96,3 @@ class RelyingParty:
             raise InvalidPasskey from None
         facts = {"sign_count": shown.new_sign_count, "backed_up": shown.credential_backed_up}
         return passkey.model_copy(update=facts | {"last_used_at": clock.now()})
-
-
-def owner_of(credential: Credential) -> str:
-    """The user id that a passkey carries, as its authenticator tells. Raises InvalidPasskey."""
-    try:
-        return str(UUID(bytes=decode(credential["response"]["userHandle"])))
-    except (LookupError, TypeError, ValueError, AttributeError):
-        raise InvalidPasskey from None
-
-
-def went_back(before: Passkey, after: Passkey) -> bool:
-    """Whether a counter did not grow, as a copy's would not (WebAuthn §6.1.1). Many authenticators have none: 0."""
-    return max(before.sign_count, after.sign_count) > 0 and after.sign_count <= before.sign_count

@@ -2,24 +2,28 @@
 
 import os
 from datetime import timedelta
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from omnify_auth.errors import InvalidPasskey, NoFactor
 from omnify_auth.events import FactorAdded, FactorRemoved, PasskeyRegressed
 from omnify_auth.factors import PASSKEY, enrolled, nothing_of
+from omnify_auth.passkey_rules import Credential, went_back
 from omnify_auth.records import Ceremony, Factors, Passkey
 from omnify_auth.service.enrolment import Enrolment, tidied, with_codes
 from omnify_auth.service.second_factor import Holder
 from omnify_auth.settings import AuthSettings
 from omnify_auth.store import Store
 from omnify_auth.vault import encode
-from omnify_auth.webauthn_rules import Credential, RelyingParty, went_back
 from omnify_shared import clock
 from omnify_shared.dapr.errors import Missing
 from omnify_shared.documents import Emit
 from omnify_shared.ids import new_id
 from omnify_shared.problems import Conflict, NotFound, Unauthorized
 from omnify_shared.ratelimits import RateLimits
+
+if TYPE_CHECKING:
+    from omnify_auth.webauthn_rules import RelyingParty
 
 MOST = 20  # passkeys of a user
 
@@ -32,7 +36,13 @@ class Passkeys:
         self._limits = limits
         self._most_requests = settings.passkey_requests
         self._enrolment = enrolment
-        self._party = RelyingParty(settings)
+        self._settings = settings
+
+    @cached_property
+    def _party(self) -> "RelyingParty":
+        from omnify_auth.webauthn_rules import RelyingParty
+
+        return RelyingParty(self._settings)
 
     async def creation(self, user_id: str) -> tuple[str, dict[str, Any]]:
         """The ceremony in which a user adds a passkey: its id and the browser's options."""

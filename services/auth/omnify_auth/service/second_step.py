@@ -3,13 +3,13 @@
 from omnify_auth.devices import Client
 from omnify_auth.errors import InvalidPasskey
 from omnify_auth.factors import PASSKEY_PROVEN, methods_of
+from omnify_auth.passkey_rules import Credential, owner_of
 from omnify_auth.service.challenges import Challenges
 from omnify_auth.service.directory import home_of
 from omnify_auth.service.passkeys import Passkeys
 from omnify_auth.service.second_factor import Holder, Proof, SecondFactor
 from omnify_auth.service.sessions import Sessions, SignedIn
 from omnify_auth.store import Store
-from omnify_auth.webauthn_rules import Credential, owner_of
 
 
 class SecondStep:
