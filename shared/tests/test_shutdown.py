@@ -37,7 +37,7 @@ class Replica:
         self.process = Process("lab", command, log=self.log, cwd=home.path, env=environment)
         self.sidecar.start()
         self.sidecar.wait_for_app()
-        self.process.wait_until(self._is_ready, timeout=15)
+        self.process.wait_until(self._is_ready, timeout=30)
 
     def _is_ready(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
@@ -48,7 +48,7 @@ class Replica:
         """How many slow requests the process took up."""
         return self.log.read_text().count('"slow begins"')
 
-    async def ended(self, seconds: float = 12) -> int:
+    async def ended(self, seconds: float = 30) -> int:
         async with asyncio.timeout(seconds):
             while self.process.running:
                 await asyncio.sleep(0.02)
@@ -132,7 +132,7 @@ async def test_a_replica_that_leaves_costs_no_caller_a_request(
 
     headers = peer.headers | {"dapr-app-id": "lab"}
     try:
-        async with httpx.AsyncClient(base_url=peer.url, headers=headers, timeout=15) as client:
+        async with httpx.AsyncClient(base_url=peer.url, headers=headers, timeout=30) as client:
             callers = [asyncio.create_task(caller(client)) for _ in range(8)]
             async with asyncio.timeout(30):
                 while min(replica.begun(), other.begun()) <= 10:

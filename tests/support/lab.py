@@ -276,7 +276,7 @@ async def lab_on(home: Home, **options: Any) -> AsyncIterator[Lab]:
         await asyncio.to_thread(sidecar.terminate)
 
 
-async def until_ready(client: httpx.AsyncClient, seconds: float = 15) -> None:
+async def until_ready(client: httpx.AsyncClient, seconds: float = 60) -> None:
     """Waits until the app says that it is ready."""
     async with asyncio.timeout(seconds):
         while (await client.get("/health/ready")).status_code != 200:

@@ -31,13 +31,13 @@ class Inbox:
     """The mails of a running mailbox at `url`, newest last."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=f"{url}/api", timeout=5)
+        self._client = httpx.Client(base_url=f"{url}/api", timeout=30)
 
     def mails(self, to: str | None = None) -> list[Mail]:
         """All mails, or those to one address, oldest first."""
         return self._whole(self._summaries(to))
 
-    def wait_for(self, to: str, *, count: int = 1, subject: str = "", timeout: float = 15) -> list[Mail]:
+    def wait_for(self, to: str, *, count: int = 1, subject: str = "", timeout: float = 60) -> list[Mail]:
         """The mails to an address, once there are `count`; LocalError when they are not within `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while len(arrived := list(self._summaries(to, subject))) < count:

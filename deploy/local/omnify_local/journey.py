@@ -95,7 +95,7 @@ class Marketer:
         body = {"email": self.email, "password": self.password}
         self.tokens = self.ask("POST", "/api/auth/login", 200, json=body)
 
-    def join(self, inbox: Inbox, *, timeout: float = 15) -> "Marketer":
+    def join(self, inbox: Inbox, *, timeout: float = 60) -> "Marketer":
         """From sign-up to signed in; the mail may take `timeout` seconds."""
         self.register()
         self.verify(token_in(inbox.wait_for(self.email, timeout=timeout)[-1]))

@@ -30,7 +30,7 @@ def _group_lives(group: int) -> bool:
     return True
 
 
-def _wait_until_gone(group: int, within: float = 8) -> None:
+def _wait_until_gone(group: int, within: float = 30) -> None:
     deadline = time.monotonic() + within
     while _group_lives(group):
         assert time.monotonic() < deadline
@@ -52,11 +52,11 @@ def test_terminate_ends_a_group_that_ignores_it_and_kill_ends_a_suspended_one(tm
     stubborn = Process("stubborn", ["sh", "-c", "trap '' TERM; sleep 100 & wait; sleep 100"], log=tmp_path / "log")
     time.sleep(0.2)
     stubborn.terminate(timeout=0.5)
-    _wait_until_gone(stubborn.pid, within=2)
+    _wait_until_gone(stubborn.pid, within=30)
     frozen = Process("frozen", ["sleep", "100"], log=tmp_path / "log")
     frozen.suspend()
     frozen.kill()
-    _wait_until_gone(frozen.pid, within=2)
+    _wait_until_gone(frozen.pid, within=30)
 
 
 def test_a_child_that_ends_or_hangs_is_told_with_its_log(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_a_child_that_ends_or_hangs_is_told_with_its_log(tmp_path: Path) -> None
     with pytest.raises(LocalError, match=r"ended ended with status 3(.|\n)*reason"):
         ended.wait_until(lambda: False, timeout=5)
     slow = Process("slow", ["sh", "-c", "echo working; sleep 100"], log=tmp_path / "b.log")
-    with pytest.raises(LocalError, match=r"slow did not become ready within 0.3 s(.|\n)*working"):
-        slow.wait_until(lambda: False, timeout=0.3)
+    with pytest.raises(LocalError, match=r"slow did not become ready within 2 s(.|\n)*working"):
+        slow.wait_until(lambda: False, timeout=2)
     slow.kill()
     with pytest.raises(LocalError, match="could not be started"):
         Process("missing", ["/no/such/program"], log=tmp_path / "c.log")

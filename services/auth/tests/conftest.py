@@ -139,6 +139,10 @@ class Lab:
     def auth(self) -> Replica:
         return self.replicas[0]
 
+    async def second(self) -> Replica:
+        """Another replica, started when one is first wanted; it stays as long as the lab."""
+        return self.replicas[1] if len(self.replicas) > 1 else await self.start_replica()
+
     async def start_replica(self, **settings: Any) -> Replica:
         port = free_port()
         sidecar = Sidecar(self.home, "auth", app_port=port)

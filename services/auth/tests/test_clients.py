@@ -162,7 +162,7 @@ async def test_a_secret_is_rotated_with_overlap_or_at_once(lab: Any, travel: Cal
 async def test_less_for_a_client_and_its_end_are_felt_by_every_replica(lab: Any) -> None:
     owner = await Owner.new(lab)
     client = await owner.client()
-    other = await lab.start_replica()
+    other = await lab.second()
     text = (await token(lab, client)).json()["access_token"]
     assert (await other.get("/api/audit", text)).status_code == 200
     assert (await owner.ask("PATCH", f"/{client['client_id']}", scopes=["org:admin"])).status_code == 200
@@ -196,7 +196,7 @@ async def test_an_app_ends_and_looks_at_tokens_of_its_own_alone(lab: Any) -> Non
     assert (await lab.auth.get("/api/audit", ended)).status_code == 200
     assert (await post("revoke", client, ended)).status_code == 200
     assert (await post("introspect", client, ended)).json() == {"active": False}
-    for replica in lab.replicas:
+    for replica in (lab.auth, await lab.second()):
         await refused(replica, ended, "unauthorized")
         assert (await replica.get("/api/audit", kept)).status_code == 200
     assert (await lab.auth.get("/api/auth/me", owner.who["access_token"])).status_code == 200
@@ -207,9 +207,9 @@ async def test_an_app_ends_and_looks_at_tokens_of_its_own_alone(lab: Any) -> Non
 
 
 async def refused(replica: Any, text: str, slug: str, path: str = "/api/audit") -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (answer := await replica.get(path, text)).status_code == 200:
-        assert time.monotonic() < deadline, "still accepted after five seconds"
+        assert time.monotonic() < deadline, "still accepted"
         await asyncio.sleep(0.1)
     assert (answer.status_code, answer.json()["type"].rsplit("/")[-1]) == (401, slug)
 

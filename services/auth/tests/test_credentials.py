@@ -180,7 +180,7 @@ async def test_an_address_gets_few_mails(lab: Any) -> None:
 
 
 async def test_tokens_of_before_a_change_are_refused_by_another_replica(lab: Any) -> None:
-    other = lab.replicas[1] if len(lab.replicas) > 1 else await lab.start_replica()
+    other = await lab.second()
     form = await lab.verified()
     mine, gone = [(await lab.login(form)).json() for _ in range(2)]
     assert (await other.get("/api/auth/me", gone["access_token"])).status_code == 200

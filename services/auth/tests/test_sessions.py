@@ -185,7 +185,7 @@ async def test_an_address_is_closed_after_a_hundred_failures(lab: Any, travel: C
 
 
 async def test_a_second_replica_shares_keys_sessions_and_guards(lab: Any) -> None:
-    other = await lab.start_replica()
+    other = await lab.second()
     signed_in = await lab.signed_in()
     assert (await other.get("/api/auth/me", signed_in["access_token"])).status_code == 200
     both = await asyncio.gather(
@@ -199,8 +199,6 @@ async def test_a_second_replica_shares_keys_sessions_and_guards(lab: Any) -> Non
     async with asyncio.timeout(30):
         while (await lab.auth.get("/api/auth/me", signed_in["access_token"])).status_code != 401:
             await asyncio.sleep(0.05)
-    lab.replicas.remove(other)
-    await other.stop()
 
 
 async def test_an_old_hash_is_renewed_at_sign_in(lab: Any) -> None:
