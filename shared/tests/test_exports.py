@@ -1,9 +1,13 @@
 """What an export says about itself."""
 
+from pydantic import JsonValue
+
 from omnify_shared.exports import MOST, with_what_was_cut
 
 
 def test_a_list_that_was_cut_is_named() -> None:
-    whole, cut = {"files": [{}] * (MOST - 1), "plan": "free"}, {"files": [{}] * MOST, "plan": "free"}
-    assert with_what_was_cut({**whole}) == whole
-    assert with_what_was_cut({**cut}) == cut | {"cut": ["files"]}
+    def found(files: int) -> dict[str, JsonValue]:
+        return {"files": [{}] * files, "plan": "free"}
+
+    assert with_what_was_cut(found(MOST - 1)) == found(MOST - 1)
+    assert with_what_was_cut(found(MOST)) == found(MOST) | {"cut": ["files"]}

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -12,8 +11,6 @@ import structlog
 from omnify_files.inspection import Findings, Made, Refusal
 
 log = structlog.get_logger()
-_FAULTS: Final = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT}
-_TRIES: Final = 3
 _GONE: Final = "it could not be looked at: too large, too slow or broken"
 
 
@@ -25,13 +22,9 @@ class Inspector:
 
     async def look(self, kind: str, path: Path, folder: Path) -> Findings:
         """What a file is and what was made of it in `folder`. Raises Refusal."""
-        for _ in range(_TRIES):
-            if (said := await self._said(kind, path, folder)) is not None:
-                return _findings(said, folder)
-        raise Refusal("unreadable", _GONE)
+        return _findings(await self._said(kind, path, folder), folder)
 
-    async def _said(self, kind: str, path: Path, folder: Path) -> dict[str, object] | None:
-        """One look's answer; None when the process was ended by a fault, which need not be the file's."""
+    async def _said(self, kind: str, path: Path, folder: Path) -> dict[str, object]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-X", "faulthandler", "-m", "omnify_files.inspection", kind, str(path), str(folder),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -49,8 +42,6 @@ class Inspector:
         if process.returncode:
             said = errors.decode("utf-8", "replace")[-1500:]
             log.warning("inspection ended", kind=kind, code=process.returncode, said=said)
-            if process.returncode in _FAULTS:
-                return None
             raise Refusal("unreadable", _GONE)
         answer: dict[str, object] = json.loads(out)
         return answer
