@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from omnify_shared import clock
 from omnify_shared.dapr.errors import AlreadyExists, Contended, Missing, Stale, StateConflict
-from omnify_shared.envelope import Codec, Envelope, Wire, pending, remaining
+from omnify_shared.envelope import GONE, Codec, Envelope, Wire, pending, remaining
 from omnify_shared.events.model import CloudEvent, EventData
 from omnify_shared.events.outbox import Outbox
 from omnify_shared.faults import point, reach
@@ -30,6 +30,7 @@ Emit = Callable[[EventData], None]
 WRITTEN = point("outbox.event.written")
 
 TRIES = 12
+GONE_FOR = timedelta(minutes=5)  # far longer than a write may be under way
 MAX_KEY = 512  # characters
 
 
@@ -104,8 +105,8 @@ class Documents(Generic[M]):
         """The values that exist among `keys`, by bulk reads."""
         names = {key_of(self.kind, key): key for key in keys}
         found = await self._state.get_many(names)
-        envelopes = {name: self._codec.decode(entry.data) for name, entry in found.items()}
-        return {names[name]: envelope.data for name, envelope in envelopes.items() if not _expired(envelope)}
+        loaded = {names[name]: self._loaded(entry) for name, entry in found.items()}
+        return {key: one.envelope.data for key, one in loaded.items() if one}
 
     async def look(self, *key: str) -> Seen[M]:
         """The document as `upsert` may start from."""
@@ -162,8 +163,12 @@ class Documents(Generic[M]):
         return await self._change(key, change, ttl, initial=initial, seen=seen)
 
     async def delete(self, *key: str) -> None:
-        """Deletes a document; a missing one is no error."""
-        await self._state.delete(key_of(self.kind, key))
+        """Deletes a document; a missing one is no error.
+
+        A mark takes its place for GONE_FOR, so that a conditional write which is under way finds its ETag gone: on
+        MongoDB one to a key that is not there would bring the document back.
+        """
+        await self._state.put(key_of(self.kind, key), GONE, ttl=GONE_FOR)
 
     async def _change(
         self,
@@ -198,8 +203,10 @@ class Documents(Generic[M]):
         return self._loaded(await self._state.get(name))
 
     def _loaded(self, entry: Entry | None) -> _Loaded[M] | None:
-        envelope = self._codec.decode(entry.data) if entry else None
-        return _Loaded(envelope, entry.etag) if entry and envelope and not _expired(envelope) else None
+        if entry is None or entry.data == GONE:
+            return None
+        envelope = self._codec.decode(entry.data)
+        return None if _expired(envelope) else _Loaded(envelope, entry.etag)
 
     async def _write(self, name: str, envelope: Envelope[M], events: list[Wire], *, etag: str | None) -> None:
         outbox = self._outbox
@@ -232,11 +239,11 @@ class Documents(Generic[M]):
             await self._state.put(name, data, etag=etag, create=etag is None, ttl=ttl)
         except AlreadyExists:
             entry = await self._state.get(name)
-            if entry is None or not _expired(self._codec.decode(entry.data)):
+            if entry is None or self._loaded(entry):
                 raise
-            await self._replace_expired(name, data, entry.etag, ttl)
+            await self._replace(name, data, entry.etag, ttl)
 
-    async def _replace_expired(self, name: str, data: bytes, etag: str, ttl: timedelta | None) -> None:
+    async def _replace(self, name: str, data: bytes, etag: str, ttl: timedelta | None) -> None:
         try:
             await self._state.put(name, data, etag=etag, ttl=ttl)
         except Stale as error:

@@ -17,6 +17,9 @@ from omnify_shared import clock
 M = TypeVar("M", bound=BaseModel)
 Wire = dict[str, JsonValue]
 
+GONE = b'{"v":0,"n":0,"x":0,"d":null,"o":[]}'
+"""What lies in a deleted document's place for a while."""
+
 
 class Versioned(Protocol):
     """What a stored model may declare: its schema version and how older data becomes current.

@@ -13,6 +13,7 @@ from omnify_shared.ids import new_id
 from omnify_shared.indexes import Entry, Index
 from omnify_shared.platform import Platform
 from omnify_shared.problems import BadRequest
+from omnify_shared.state import Change
 
 HOSTILE = ["$abc", "$5.00", "$$NOW", '{"$concat": ["a", "b"]}', "||", "ünï ☃ 😀", "\u0000", "", "9007199254740993"]
 
@@ -139,6 +140,39 @@ async def test_a_document_expires(probe: Platform) -> None:
         await documents.update(key, change=incremented)
     await documents.create(key, value=Counter(name="second life", count=7))
     assert await documents.get(key) == Counter(name="second life", count=7)
+
+
+@pytest.mark.guarantee("stays deleted")
+async def test_no_late_write_brings_a_deleted_document_back(probe: Platform) -> None:
+    """Neither a change that was decided before, nor published events that are cleared."""
+    kept, key = Documents(probe.state, "counter", Counter), new_id()
+    await kept.create(key, value=Counter(name="n", count=0))
+    before = await probe.state.get(f"counter/{key}")
+    assert before is not None
+    await kept.delete(key)
+    with pytest.raises(Stale):
+        await probe.state.put(f"counter/{key}", before.data, etag=before.etag)
+    await probe.state.swap_many([Change(f"counter/{key}", before.data, before.etag, None)] * 2)
+    assert await kept.get(key) is None
+    assert await kept.get_many([(key,)]) == {}
+    with pytest.raises(Missing):
+        await kept.update(key, change=incremented)
+
+
+@pytest.mark.guarantee("stays deleted")
+async def test_what_is_made_anew_after_a_deletion_stays(probe: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("omnify_shared.documents.GONE_FOR", timedelta(seconds=2))
+    kept, keys = Documents(probe.state, "counter", Counter), [(new_id(),) for _ in range(3)]
+    for key in keys:
+        await kept.create(*key, value=Counter(name="first", count=0))
+        await kept.delete(*key)
+    fresh = Counter(name="second", count=7)
+    await kept.create(*keys[0], value=fresh)
+    await kept.upsert(*keys[1], initial=lambda: fresh, change=lambda found, _: found)
+    with pytest.raises(AlreadyExists):
+        await kept.create(*keys[0], value=fresh)
+    await asyncio.sleep(4)
+    assert await kept.get_many(keys) == dict.fromkeys(keys[:2], fresh)
 
 
 @pytest.mark.guarantee("claims")

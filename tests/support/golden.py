@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 from omnify_local import paths, secrets
 from omnify_local.contracts import files, golden
+from omnify_shared.envelope import GONE
 from omnify_shared.platform import Platform as Blocks
 from omnify_shared.platform import make_platform
 from omnify_shared.settings import Settings
@@ -75,10 +76,12 @@ def living(data: bytes, until: float) -> bytes:
 
 
 def rows(home: Home, app_id: str) -> Iterator[tuple[str, bytes]]:
-    """Key and bytes of everything that an app stores (set `local`)."""
+    """Key and bytes of everything that an app stores (set `local`), but for the marks of what was deleted."""
     with closing(sqlite3.connect(f"file:{home.database(app_id)}?mode=ro", uri=True, timeout=20)) as connection:
         for key, value, binary in connection.execute("select key, value, is_binary from state").fetchall():
-            yield key.partition(SEPARATOR)[2], base64.b64decode(value) if binary else value.encode()
+            data = base64.b64decode(value) if binary else value.encode()
+            if data != GONE:
+                yield key.partition(SEPARATOR)[2], data
 
 
 class BlocksSettings(Settings):

@@ -13,6 +13,7 @@ GUARANTEES = {
     "byte-equal values": "a document comes back as it was written, whatever it holds",
     "one winner": "of many who create or change a document at once, one wins and the others are told",
     "no lost update": "a change decides again on what another one wrote",
+    "stays deleted": "no write that was under way brings a deleted document back",
     "claims": "a name has one owner, also after it has expired",
     "paged indexes": "a list gives every entry once, newest first, also after parallel writes",
     "time to live": "a document is gone when its time is over, and not before",

@@ -3,12 +3,10 @@ endpoint costs the others next to nothing however much it misses.
 
     parked/<organisation>/<endpoint>/<page>      the messages, filled by one replica
 
-A page is on the wheel from its first write until it was closed and emptied; one that is closed takes nothing more. An
-empty one stays for a day: on some stores a late conditional write to a key that is gone would make it anew.
+A page is on the wheel from its first write until it was closed and deleted; one that is closed takes nothing more.
 """
 
-from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from omnify_shared.batches import Batches
 from omnify_shared.dapr.errors import Missing
@@ -22,7 +20,6 @@ WRITTEN = point("webhooks.park.written")
 
 PAGE = 100  # messages
 AT_ONCE = 50  # pages looked at in one turn
-EMPTY = timedelta(days=1)
 REMEMBERED = 10_000
 
 
@@ -71,9 +68,8 @@ class Parking:
         return [_slot(page, each) for each in closed.value.message_ids]
 
     async def drop(self, page: Held) -> None:
-        """Empties a closed page and takes it off the wheel."""
-        with suppress(Missing):
-            await self._pages.update(*page.slot.key, change=lambda _, __: Parked(closed=True), ttl=EMPTY)
+        """Deletes a closed page and takes it off the wheel."""
+        await self._pages.delete(*page.slot.key)
         await self._wheel.drop(page)
 
     async def _park(self, place: str, items: list[tuple[str, datetime]]) -> None:

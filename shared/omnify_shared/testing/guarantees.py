@@ -64,8 +64,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     for key, value in report.user_properties:
         if key == _PROVES:
             outcome = "not offered" if not_there else report.outcome
-            # pytest-xdist adds the group, which is the set.
-            test = report.nodeid.removesuffix(f"@{properties[_SET]}")
+            # pytest-xdist adds the group, whose name begins with the set's.
+            test = report.nodeid.partition(f"@{properties[_SET]}")[0]
             _results[str(properties[_SET])][str(value)][test] = outcome
 
 
