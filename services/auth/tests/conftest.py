@@ -139,9 +139,15 @@ class Lab:
     def auth(self) -> Replica:
         return self.replicas[0]
 
-    async def second(self) -> Replica:
-        """Another replica, started when one is first wanted; it stays as long as the lab."""
-        return self.replicas[1] if len(self.replicas) > 1 else await self.start_replica()
+    @contextlib.asynccontextmanager
+    async def another(self) -> AsyncIterator[Replica]:
+        """Another replica, for a while."""
+        replica = await self.start_replica()
+        try:
+            yield replica
+        finally:
+            self.replicas.remove(replica)
+            await replica.stop()
 
     async def start_replica(self, **settings: Any) -> Replica:
         port = free_port()

@@ -180,15 +180,15 @@ async def test_an_address_gets_few_mails(lab: Any) -> None:
 
 
 async def test_tokens_of_before_a_change_are_refused_by_another_replica(lab: Any) -> None:
-    other = await lab.second()
-    form = await lab.verified()
-    mine, gone = [(await lab.login(form)).json() for _ in range(2)]
-    assert (await other.get("/api/auth/me", gone["access_token"])).status_code == 200
-    assert (await change(lab, mine, current_password=form["password"], new_password=NEW)).status_code == 200
-    async with asyncio.timeout(30):
-        while (await other.get("/api/auth/me", gone["access_token"])).status_code != 401:
-            await asyncio.sleep(0.05)
-    assert (await other.get("/api/auth/me", mine["access_token"])).status_code == 200
+    async with lab.another() as other:
+        form = await lab.verified()
+        mine, gone = [(await lab.login(form)).json() for _ in range(2)]
+        assert (await other.get("/api/auth/me", gone["access_token"])).status_code == 200
+        assert (await change(lab, mine, current_password=form["password"], new_password=NEW)).status_code == 200
+        async with asyncio.timeout(30):
+            while (await other.get("/api/auth/me", gone["access_token"])).status_code != 401:
+                await asyncio.sleep(0.05)
+        assert (await other.get("/api/auth/me", mine["access_token"])).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["admin", "root", "administrator", "omnify", "test", "demo"])

@@ -316,13 +316,13 @@ async def set_password(lab: Any, user_id: str, password: Any) -> None:
 
 
 async def test_another_replica_takes_the_second_step(lab: Any, travel: Travel) -> None:
-    other = await lab.second()
-    ada = await enrolled(lab, travel)
-    token, code = await ada.challenged(), ada.now()
-    answers = await asyncio.gather(
-        *(replica.post("login/mfa", mfa_token=token, code=code) for replica in (lab.auth, other) for _ in range(8))
-    )
-    assert [answer.status_code for answer in answers].count(200) == 1
+    async with lab.another() as other:
+        ada = await enrolled(lab, travel)
+        token, code = await ada.challenged(), ada.now()
+        answers = await asyncio.gather(
+            *(replica.post("login/mfa", mfa_token=token, code=code) for replica in (lab.auth, other) for _ in range(8))
+        )
+        assert [answer.status_code for answer in answers].count(200) == 1
 
 
 async def test_stepping_up(lab: Any) -> None:

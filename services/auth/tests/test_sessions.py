@@ -185,20 +185,20 @@ async def test_an_address_is_closed_after_a_hundred_failures(lab: Any, travel: C
 
 
 async def test_a_second_replica_shares_keys_sessions_and_guards(lab: Any) -> None:
-    other = await lab.second()
-    signed_in = await lab.signed_in()
-    assert (await other.get("/api/auth/me", signed_in["access_token"])).status_code == 200
-    both = await asyncio.gather(
-        refresh(lab, signed_in["refresh_token"]), other.post("refresh", refresh_token=signed_in["refresh_token"])
-    )
-    assert len({answer.json()["refresh_token"] for answer in both}) == 1
-    jwks = [(await replica.http.get("/.well-known/jwks.json")).json() for replica in (lab.auth, other)]
-    assert jwks[0] == jwks[1]
-    headers = {"authorization": f"Bearer {both[0].json()['access_token']}"}
-    assert (await other.http.post("/api/auth/logout", headers=headers)).status_code == 204
-    async with asyncio.timeout(30):
-        while (await lab.auth.get("/api/auth/me", signed_in["access_token"])).status_code != 401:
-            await asyncio.sleep(0.05)
+    async with lab.another() as other:
+        signed_in = await lab.signed_in()
+        assert (await other.get("/api/auth/me", signed_in["access_token"])).status_code == 200
+        both = await asyncio.gather(
+            refresh(lab, signed_in["refresh_token"]), other.post("refresh", refresh_token=signed_in["refresh_token"])
+        )
+        assert len({answer.json()["refresh_token"] for answer in both}) == 1
+        jwks = [(await replica.http.get("/.well-known/jwks.json")).json() for replica in (lab.auth, other)]
+        assert jwks[0] == jwks[1]
+        headers = {"authorization": f"Bearer {both[0].json()['access_token']}"}
+        assert (await other.http.post("/api/auth/logout", headers=headers)).status_code == 204
+        async with asyncio.timeout(30):
+            while (await lab.auth.get("/api/auth/me", signed_in["access_token"])).status_code != 401:
+                await asyncio.sleep(0.05)
 
 
 async def test_an_old_hash_is_renewed_at_sign_in(lab: Any) -> None:

@@ -28,7 +28,7 @@ DROPPING = ("purge.dropped", "purge.freed")
 
 
 @pytest.fixture(autouse=True)
-def on_main_sets(files: Any) -> None:
+def alive(files: Any) -> None:
     """The service may have been left dead by a test that failed."""
     if files.service.process is None or not files.service.process.running:
         files.service.kill()
